@@ -1,0 +1,314 @@
+//! The inside of a scheduler: what its handles, carriers, threads and tasks
+//! share.
+//!
+//! It owns: the lanes, the sentinel's doorbell, the events, the counters, and
+//! the phase. A scheduler is open, then closed (takes no tasks), then ending
+//! (carriers stop, and the sentinel ends every task that is left).
+//!
+//! Calls go down from here to the queues and lanes; waking comes up through
+//! [`Schedule`], finishing through [`run`].
+
+pub(crate) mod edges;
+pub(crate) mod finish;
+pub(crate) mod run;
+pub(crate) mod start;
+
+use crate::{
+    counters::{Counters, Stats, bump},
+    event::{Event, EventSink},
+    lane::{
+        Lane,
+        blocking::BlockingLane,
+        cpu::CpuLane,
+        holder::Held,
+        io::{self, IoLane},
+        plug::Plug,
+    },
+    promotion::sentinel::Doorbell,
+    queue::ready::Taken,
+    scheduler::{Config, Shared},
+    task::{id::TaskId, slab, waker::Schedule, word::Snapshot},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+use tokio::{runtime::Handle, sync::Notify};
+
+pub(crate) const OPEN: u8 = 0;
+pub(crate) const CLOSED: u8 = 1;
+pub(crate) const ENDING: u8 = 2;
+
+/// Where the slots live.
+#[derive(Debug, Clone)]
+pub(crate) enum Home {
+    /// On a runtime of our own, whose spare worker is plugged.
+    Own(Arc<Plug>),
+    /// On the workers of somebody's multi-thread runtime.
+    Attached,
+    /// On threads of ours, beside a current-thread runtime.
+    Threads,
+}
+
+pub(crate) struct Core {
+    /// This scheduler's number in this process.
+    pub(crate) number: u32,
+    pub(crate) config: Config,
+    pub(crate) handle: Handle,
+    pub(crate) home: Home,
+    pub(crate) io: IoLane,
+    pub(crate) cpu: CpuLane,
+    pub(crate) blocking: BlockingLane,
+    pub(crate) events: EventSink,
+    pub(crate) counters: Counters,
+    pub(crate) sentinel: Doorbell,
+    /// Walks that look for cycles go one at a time.
+    pub(crate) cycles: Mutex<()>,
+    /// Told when a task ended and none is left.
+    pub(crate) drained: Notify,
+    pub(crate) shared: OnceLock<Weak<Shared>>,
+    me: Weak<Core>,
+    start: Instant,
+    /// Ticks since the start, kept by the sentinel while anything runs.
+    tick: AtomicU32,
+    phase: AtomicU8,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        me: Weak<Core>,
+        number: u32,
+        config: Config,
+        handle: Handle,
+        home: Home,
+    ) -> Self {
+        slab::init();
+        Self {
+            number,
+            handle,
+            home,
+            io: IoLane::new(config.io_slots),
+            cpu: CpuLane::new(config.cpu_threads),
+            blocking: BlockingLane::new(config.blocking_limit),
+            events: EventSink::default(),
+            counters: Counters::default(),
+            sentinel: Doorbell::default(),
+            cycles: Mutex::new(()),
+            drained: Notify::new(),
+            shared: OnceLock::new(),
+            me,
+            start: Instant::now(),
+            tick: AtomicU32::new(1),
+            phase: AtomicU8::new(OPEN),
+            config,
+        }
+    }
+
+    /// `None` only while the last reference is being dropped.
+    pub(crate) fn me(&self) -> Option<Arc<Core>> {
+        self.me.upgrade()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) == OPEN
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == ENDING
+    }
+
+    /// Takes no tasks any more.
+    pub(crate) fn close(&self) {
+        self.phase.fetch_max(CLOSED, Ordering::SeqCst);
+    }
+
+    /// Stops everything. What is left to do, the sentinel does.
+    pub(crate) fn end(&self) {
+        if self.phase.swap(ENDING, Ordering::SeqCst) == ENDING {
+            return;
+        }
+        if let Home::Own(plug) = &self.home {
+            plug.end();
+        }
+        self.sentinel.ring();
+        self.cpu.wake_all();
+        self.io.wake_all(self);
+    }
+
+    /// Nanoseconds between the scheduler's start and `at`, at least 1.
+    pub(crate) fn nanos(&self, at: Instant) -> u64 {
+        (at.saturating_duration_since(self.start).as_nanos() as u64).max(1)
+    }
+
+    /// The present tick. The sentinel keeps it; while that sleeps it is read
+    /// off the clock.
+    pub(crate) fn tick(&self) -> u32 {
+        if self.sentinel.is_asleep() {
+            self.advance_tick();
+        }
+        self.tick.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn advance_tick(&self) -> u32 {
+        let ticks = self.start.elapsed().as_nanos() / self.config.tick.as_nanos().max(1);
+        let tick = (ticks as u32).max(1);
+        self.tick.store(tick, Ordering::Relaxed);
+        tick
+    }
+
+    /// Picks the next task for a carrier of the slot. On every second turn an
+    /// entry that waited longer than the ageing bound goes first.
+    pub(crate) fn pick(&self, slot: usize, turn: usize) -> Option<Taken> {
+        let floor = self.io.idle.floor(slot);
+        if turn % 2 == 1
+            && floor == 0
+            && let Some(bound) = self.config.ageing_ticks
+            && let Some(taken) = self.pick_overdue(bound)
+        {
+            return Some(taken);
+        }
+        self.io.queue.pick(Some(slot), floor)
+    }
+
+    fn pick_overdue(&self, bound: u32) -> Option<Taken> {
+        let now = self.tick.load(Ordering::Relaxed);
+        self.io.queue.pick_overdue(|entry| {
+            TaskId::from_raw(entry).is_some_and(|id| {
+                let ready = slab::record(id).facts.ready_tick.load(Ordering::Relaxed);
+                now.saturating_sub(ready) > bound
+            })
+        })
+    }
+
+    /// Pushes an entry of a task onto its lane's queue and wakes a carrier.
+    fn push(&self, id: TaskId, word: Snapshot, slot: Option<usize>) {
+        let facts = &slab::record(id).facts;
+        let deadline = facts.deadline.load(Ordering::Relaxed);
+        let level = word.level();
+        match word.lane() {
+            Lane::Io => {
+                self.io.queue.push(id.raw(), level, deadline, slot);
+                self.io.notify(self, level);
+            }
+            Lane::Cpu => {
+                self.cpu.queue.push(id.raw(), level, deadline, None);
+                self.cpu.notify(self, level);
+            }
+            Lane::Blocking => {
+                self.blocking.queue.push(id.raw(), level, deadline, None);
+                self.blocking.notify(self);
+            }
+        }
+    }
+
+    /// Pushes the second entry of a queued task whose level rose.
+    pub(crate) fn push_again(&self, id: TaskId, word: Snapshot) {
+        self.push(id, word, None);
+    }
+
+    /// Hands `slot` from `held` to a relief. False if no relief could be had,
+    /// or if the slot was no longer held so.
+    pub(crate) fn hand_off(&self, slot: usize, held: Held) -> bool {
+        let holder = &self.io.slots[slot].holder;
+        if holder.is_wanted() && holder.give_back(held).is_some() {
+            self.io.wake(self, slot);
+            return true;
+        }
+        let Some(core) = self.me() else { return false };
+        let Some(relief) = self.io.reliefs.take(&core) else { return false };
+        match holder.hand_off(held, relief) {
+            Some(held) => {
+                self.io.reliefs.assign(relief, slot, held);
+                true
+            }
+            None => {
+                self.io.reliefs.put_back(relief);
+                false
+            }
+        }
+    }
+
+    /// A relief gives the slot back to the guest that wants it.
+    pub(crate) fn give_back(&self, slot: usize, held: Held) {
+        if self.io.slots[slot].holder.give_back(held).is_some() {
+            if slot < self.io.count() {
+                bump(&self.counters.take_backs);
+                self.events.emit(|at| Event::TakenBack { at, slot });
+            }
+            if let Some(guest) = self.io.slots[slot].guest.get() {
+                guest.wake_by_ref();
+            }
+        }
+    }
+
+    /// The guest leaves its worker free for I/O; a relief carries instead.
+    pub(crate) fn leave_worker(&self, at: usize) {
+        let slot = &self.io.slots[at];
+        let held = slot.holder.now();
+        if held.relief().is_some() {
+            return;
+        }
+        // The relief begins with a slot that is neither parked nor searching.
+        io::activate(self, at);
+        if !self.hand_off(at, held) {
+            // No thread to be had: stay on the worker.
+            slot.leave.store(false, Ordering::Release);
+            if let Some(guest) = slot.guest.get() {
+                guest.wake_by_ref();
+            }
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let counters = &self.counters;
+        let slots = self.io.slots.iter().map(|slot| Arc::clone(&slot.seat));
+        let seats: Vec<_> = slots
+            .chain(self.io.reliefs.seats())
+            .chain(self.cpu.seats().map(Arc::clone))
+            .collect();
+        Stats {
+            finished: counters.finished(),
+            spawned: counters.spawned(),
+            live: counters.live(),
+            polls: seats.iter().map(|seat| seat.polls()).sum(),
+            stale_entries: seats.iter().map(|seat| seat.stale()).sum(),
+            boosts: counters.boosts.load(Ordering::Relaxed),
+            relocations: counters.relocations.load(Ordering::Relaxed),
+            hand_offs: counters.hand_offs.load(Ordering::Relaxed),
+            take_backs: counters.take_backs.load(Ordering::Relaxed),
+            threads: counters.threads.load(Ordering::Relaxed),
+            peak_threads: counters.peak_threads.load(Ordering::Relaxed),
+            wakes: counters.wakes.load(Ordering::Relaxed),
+            ready: self.io.queue.depths(),
+        }
+    }
+}
+
+impl Schedule for Core {
+    fn schedule(&self, id: TaskId, word: Snapshot) {
+        let facts = &slab::record(id).facts;
+        facts.ready_tick.store(self.tick(), Ordering::Relaxed);
+        let slot = crate::task::current::carrying(|carrying| match carrying {
+            Some(carrying) if carrying.core.number == self.number => carrying.slot,
+            _ => None,
+        });
+        self.events.emit(|at| Event::Ready {
+            at,
+            task: id,
+            name: slab::record(id).name(id.generation()),
+            priority: crate::Priority::of_level(word.level()),
+            lane: word.lane(),
+        });
+        self.push(id, word, slot);
+    }
+}

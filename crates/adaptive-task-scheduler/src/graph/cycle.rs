@@ -1,0 +1,65 @@
+//! Finds the tasks that wait for themselves.
+//!
+//! Pure: a walk along `waits_on`, one task's lock at a time, without
+//! recursion.
+//!
+//! Protocol: a waiter first adds its edge and looks for a cycle afterwards, so
+//! that of two edges that close a cycle together, the later one's walk sees
+//! both. A waiter on whom nobody waits cannot be on a cycle and does not walk;
+//! all others walk under one lock of the scheduler, and take their edge away
+//! under it if it closed a cycle. So exactly one waiter of a cycle is told.
+
+use super::Tasks;
+use crate::task::{id::TaskId, word};
+use std::collections::{HashMap, hash_map::Entry};
+
+/// Whether anybody waits on the task.
+pub(crate) fn has_waiters(tasks: &impl Tasks, id: TaskId) -> bool {
+    tasks.record(id).live_links(id.generation()).is_some_and(|links| links.has_waiters())
+}
+
+/// The tasks on a cycle through `waiter`, in the order of waiting, beginning
+/// with `waiter`; `None` if there is none.
+pub(crate) fn find(tasks: &impl Tasks, waiter: TaskId) -> Option<Vec<TaskId>> {
+    // From each task seen, the one that led here.
+    let mut reached_from: HashMap<TaskId, TaskId> = HashMap::new();
+    let mut open = vec![waiter];
+    while let Some(at) = open.pop() {
+        for on in blockers(tasks, at) {
+            if on == waiter {
+                return Some(path(&reached_from, waiter, at));
+            }
+            if let Entry::Vacant(unseen) = reached_from.entry(on) {
+                unseen.insert(at);
+                open.push(on);
+            }
+        }
+    }
+    None
+}
+
+/// The unfinished tasks that `id` waits on.
+pub(crate) fn blockers(tasks: &impl Tasks, id: TaskId) -> Vec<TaskId> {
+    let record = tasks.record(id);
+    let Some(links) = record.links_of(id.generation()) else {
+        return Vec::new();
+    };
+    let edges = links.waits_on.iter().map(|edge| edge.on);
+    edges.filter(|&on| is_live(tasks, on)).collect()
+}
+
+fn is_live(tasks: &impl Tasks, id: TaskId) -> bool {
+    let now = tasks.record(id).word.load();
+    now.generation() == id.generation() && !now.has(word::DONE)
+}
+
+fn path(reached_from: &HashMap<TaskId, TaskId>, waiter: TaskId, last: TaskId) -> Vec<TaskId> {
+    let mut path = vec![last];
+    let mut at = last;
+    while at != waiter {
+        at = reached_from[&at];
+        path.push(at);
+    }
+    path.reverse();
+    path
+}

@@ -1,0 +1,66 @@
+//! Carries changes of lent levels through the graph.
+//!
+//! Pure: one function for both directions, as in Linux's rt_mutex. It holds
+//! one task's lock at a time, never recurses, and stops where a level does not
+//! change, so a chain of any length and a fan-in of any width cost only what
+//! really changes. In a graph without cycles a walk ends: each step either
+//! stops or moves a level, and changes only flow from waiters to blockers.
+//!
+//! Known race, harmless: between two locks of a walk an observer can see a
+//! blocker still at its old level. The levels are right when all walks that
+//! have begun are over (rule L3 of [`super::links`]).
+
+use super::{Tasks, links::Change};
+use crate::{
+    sync::atomic::Ordering,
+    task::{id::TaskId, word::Relevel},
+};
+
+/// Adds the edge `waiter -> blocker` and lends along it. False if the waiter
+/// is gone.
+pub(crate) fn add_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) -> bool {
+    let record = tasks.record(waiter);
+    let Some(mut links) = record.live_links(waiter.generation()) else {
+        return false;
+    };
+    let change = links.add_edge(blocker, record.word.load().level());
+    drop(links);
+    settle(tasks, vec![change]);
+    true
+}
+
+/// Takes the edge `waiter -> blocker` away and takes back what it lent.
+pub(crate) fn remove_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) {
+    let record = tasks.record(waiter);
+    let removed = record
+        .live_links(waiter.generation())
+        .and_then(|mut links| links.remove_edge(blocker));
+    settle(tasks, removed.into_iter().collect());
+}
+
+/// Carries the changes to where they lead.
+pub(crate) fn settle(tasks: &impl Tasks, mut changes: Vec<Change>) {
+    while let Some(change) = changes.pop() {
+        apply(tasks, change, &mut changes);
+    }
+}
+
+/// Applies one change to its task; what follows from it is added to `changes`.
+fn apply(tasks: &impl Tasks, change: Change, changes: &mut Vec<Change>) {
+    let id = change.to;
+    let record = tasks.record(id);
+    let Some(mut links) = record.live_links(id.generation()) else {
+        return;
+    };
+    links.count(change);
+    let level = links.effective(record.facts.own_level.load(Ordering::Relaxed));
+    let relevel = record.word.set_level(id.generation(), level);
+    let (from, queued) = match relevel {
+        Relevel::Nothing => return,
+        Relevel::Changed(from) => (from, false),
+        Relevel::Raised(from, _) => (from, true),
+    };
+    links.lend(level, changes);
+    drop(links);
+    tasks.relevelled(id, from, level, queued);
+}

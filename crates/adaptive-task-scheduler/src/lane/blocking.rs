@@ -1,0 +1,109 @@
+//! The blocking lane: Tokio's own elastic pool of blocking threads, bounded.
+//!
+//! It owns: the queue, and the number of runners. A runner is one job of
+//! Tokio's pool; it takes the best ready task, polls it, and goes on until
+//! nothing is ready. There are never more than `limit` runners.
+//!
+//! Protocol: whoever pushes tries to add a runner. A runner that finds nothing
+//! stops counting first and looks once more afterwards; so an entry pushed in
+//! between is seen by one of the two.
+
+use super::seat::Seat;
+use crate::{
+    core::{Core, run},
+    event::Event,
+    lane::Lane,
+    queue::ready::ReadyQueue,
+    task::current::{Carry, Carrying},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+#[derive(Debug)]
+pub(crate) struct BlockingLane {
+    pub(crate) queue: ReadyQueue,
+    runners: AtomicUsize,
+    limit: usize,
+}
+
+impl BlockingLane {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { queue: ReadyQueue::new(0), runners: AtomicUsize::new(0), limit }
+    }
+
+    /// Adds a runner if there is work and room.
+    pub(crate) fn notify(&self, core: &Core) {
+        if !self.queue.has_work(0) || core.is_ending() {
+            return;
+        }
+        let next = |runners: usize| (runners < self.limit).then_some(runners + 1);
+        if self.runners.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).is_err() {
+            return;
+        }
+        let Some(core) = core.me() else { return };
+        let runner = Runner { core: Arc::clone(&core), has_run: false };
+        // Tokio panics if it cannot start its first thread. The task stays
+        // queued, and the sentinel tries again.
+        let spawned = catch_unwind(AssertUnwindSafe(|| {
+            core.handle.spawn_blocking(move || runner.run());
+        }));
+        if spawned.is_err() {
+            let error = "Tokio could not start a blocking thread".to_owned();
+            core.events.emit(|at| Event::ThreadFailed { at, purpose: "blocking", error });
+        }
+    }
+}
+
+/// One place among the runners, given up when dropped, also when Tokio drops
+/// the job unrun because its runtime is shutting down.
+struct Runner {
+    core: Arc<Core>,
+    has_run: bool,
+}
+
+impl Runner {
+    fn run(mut self) {
+        self.has_run = true;
+        let carrying = Carrying {
+            core: Arc::clone(&self.core),
+            seat: Arc::new(Seat::default()),
+            slot: None,
+            is_guest: false,
+        };
+        let _carry = Carry::begin(carrying.clone());
+        super::thread::drive(&self.core, |cx| step(&carrying, cx));
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.core.blocking.runners.fetch_sub(1, Ordering::SeqCst);
+        // One that Tokio refused must not ask Tokio again at once.
+        if self.has_run {
+            self.core.blocking.notify(&self.core);
+        }
+    }
+}
+
+fn step(carrying: &Carrying, cx: &mut Context<'_>) -> Poll<()> {
+    let core = &carrying.core;
+    loop {
+        if core.is_ending() {
+            return Poll::Ready(());
+        }
+        let Some(taken) = core.blocking.queue.pick(None, 0) else {
+            return Poll::Ready(());
+        };
+        run::run(carrying, taken, Lane::Blocking);
+        if !tokio::task::coop::has_budget_remaining() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The I/O lane: slots, and who carries them.
+//!
+//! It owns: the queue with a ring for each slot, the list of idle slots, the
+//! slots, and the reliefs.
+//!
+//! A slot's guest is a Tokio task: its poll takes ready tasks and polls them, on
+//! a Tokio worker, so that I/O, timers and `tokio::spawn` work inside them as
+//! usual. When the guest is stuck in a task's poll, the slot is handed to a
+//! relief, a thread of ours that does the same inside `Handle::block_on`
+//! (see [`super::holder`] for the protocol).
+//!
+//! Behind the slots stand as many *reserves*: slots without a ring or a guest,
+//! closed in ordinary times. When polls get stuck, the sentinel opens one with
+//! a floor just above the level that was stuck, so that more important work
+//! finds a carrier that unimportant work cannot take, however often the others
+//! get stuck again.
+
+use super::{
+    holder::{Boundary, Held, Holder},
+    idle::{Begin, Idle, Park},
+    relief::Reliefs,
+    seat::Seat,
+};
+use crate::{
+    core::{Core, run},
+    counters::bump,
+    lane::Lane,
+    queue::ready::ReadyQueue,
+    task::current::{self, Carrying},
+};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+};
+
+/// How many tasks a carrier polls before it lets Tokio drive I/O. A guess
+/// close to Tokio's own interval of 61 polls and its budget of 128 operations.
+const POLLS: usize = 128;
+
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) holder: Holder,
+    /// The guest's waker, always of the same Tokio task.
+    pub(crate) guest: OnceLock<Waker>,
+    /// The displacer's waker, and whether it has run since it was last woken.
+    pub(crate) displacer: OnceLock<Waker>,
+    pub(crate) displacer_ready: AtomicBool,
+    pub(crate) seat: Arc<Seat>,
+    /// The guest is to leave its worker free for I/O.
+    pub(crate) leave: AtomicBool,
+}
+
+#[derive(Debug)]
+pub(crate) struct IoLane {
+    pub(crate) queue: ReadyQueue,
+    pub(crate) idle: Idle,
+    /// The slots, then the reserves.
+    pub(crate) slots: Box<[Slot]>,
+    pub(crate) reliefs: Reliefs,
+    count: usize,
+}
+
+/// Why a carrier stopped carrying for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Stop {
+    /// Nothing to do; it will be woken.
+    Parked,
+    /// Tokio must run: budget or turns are used up.
+    Breathe,
+    /// The guest wants the slot back.
+    GiveBack,
+    /// The slot was handed to somebody else.
+    Lost,
+    /// The scheduler is ending.
+    Ending,
+}
+
+impl IoLane {
+    pub(crate) fn new(count: usize) -> Self {
+        let slot = |_| Slot {
+            holder: Holder::guest(),
+            guest: OnceLock::new(),
+            displacer: OnceLock::new(),
+            displacer_ready: AtomicBool::new(false),
+            seat: Arc::default(),
+            leave: AtomicBool::new(false),
+        };
+        Self {
+            queue: ReadyQueue::new(count),
+            idle: Idle::new(2 * count),
+            slots: (0..2 * count).map(slot).collect(),
+            reliefs: Reliefs::default(),
+            count,
+        }
+    }
+
+    /// How many slots there are, without the reserves.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Wakes one idle slot for new work at `level`, if nobody searches.
+    pub(crate) fn notify(&self, core: &Core, level: u8) {
+        if let Some(slot) = self.idle.notify(level) {
+            bump(&core.counters.wakes);
+            self.wake(core, slot);
+        }
+    }
+
+    /// Wakes whoever carries `slot`.
+    pub(crate) fn wake(&self, core: &Core, slot: usize) {
+        core.sentinel.rouse();
+        match self.slots[slot].holder.now().relief() {
+            Some(relief) => self.reliefs.wake(relief),
+            None => self.wake_guest(core, slot),
+        }
+    }
+
+    fn wake_guest(&self, core: &Core, at: usize) {
+        let slot = &self.slots[at];
+        if let Some(guest) = slot.guest.get() {
+            guest.wake_by_ref();
+            if is_inside_a_worker_task() {
+                displace(core, slot);
+            }
+        }
+    }
+
+    pub(crate) fn wake_all(&self, core: &Core) {
+        for at in 0..self.slots.len() {
+            self.wake(core, at);
+        }
+        self.reliefs.wake_all();
+    }
+}
+
+/// Whether a guest woken now would land in the LIFO slot of a worker that is
+/// inside a poll. (The driver wakes from a worker too, but outside of any task,
+/// and the worker runs what was woken next.)
+fn is_inside_a_worker_task() -> bool {
+    current::carrying(|carrying| match carrying {
+        Some(carrying) => carrying.is_guest,
+        None => tokio::task::try_id().is_some(),
+    })
+}
+
+/// Wakes one more Tokio task, so that the guest woken just before leaves the
+/// LIFO slot, where no other worker could find it until this poll ends, for the
+/// worker's queue, where all can.
+fn displace(core: &Core, slot: &Slot) {
+    let ready = slot.displacer_ready.swap(false, Ordering::AcqRel);
+    match slot.displacer.get() {
+        Some(displacer) if ready => displacer.wake_by_ref(),
+        _ => drop(core.handle.spawn(async {})),
+    }
+}
+
+/// Carries a slot until there is a reason to stop.
+pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
+    let core = &carrying.core;
+    let lane = &core.io;
+    let holder = &lane.slots[at].holder;
+    let mut searching = match begin(core, at, held) {
+        Some(searching) => searching,
+        None if core.is_ending() => return Stop::Ending,
+        None => return Stop::Parked,
+    };
+    let mut stop = Stop::Breathe;
+    for turn in 0..POLLS {
+        if core.is_ending() {
+            return Stop::Ending;
+        }
+        match holder.boundary(held) {
+            Boundary::Keep => {}
+            Boundary::GiveBack => {
+                stop = Stop::GiveBack;
+                break;
+            }
+            Boundary::Lost => {
+                stop = Stop::Lost;
+                break;
+            }
+        }
+        match core.pick(at, turn) {
+            Some(taken) => {
+                if std::mem::take(&mut searching) {
+                    stop_searching(core);
+                }
+                run::run(carrying, taken, Lane::Io);
+            }
+            None => match lane.idle.park(at, searching, |floor| lane.queue.has_work(floor)) {
+                Park::Parked => return Stop::Parked,
+                Park::Work { searching: now } => searching = now,
+            },
+        }
+        if !tokio::task::coop::has_budget_remaining() {
+            break;
+        }
+    }
+    if searching {
+        stop_searching(core);
+    }
+    stop
+}
+
+/// Begins a turn of carrying. `None` if the slot stays parked; else whether it
+/// counts as searching.
+fn begin(core: &Core, at: usize, held: Held) -> Option<bool> {
+    let lane = &core.io;
+    if let Begin::Active { searching } = lane.idle.begin(at) {
+        return Some(searching);
+    }
+    // The guest may want its slot, which must not go back parked.
+    let keeps = lane.slots[at].holder.boundary(held) == Boundary::Keep;
+    (!keeps).then(|| take_off(core, at))
+}
+
+/// Takes a slot off the list of the parked, if it is there. Whether it counts
+/// as searching now.
+fn take_off(core: &Core, at: usize) -> bool {
+    loop {
+        // Either it is still listed, or somebody has just woken it.
+        if let Park::Work { searching } = core.io.idle.unpark(at) {
+            return searching;
+        }
+        if let Begin::Active { searching } = core.io.idle.begin(at) {
+            return searching;
+        }
+    }
+}
+
+/// Makes a slot neither parked nor searching.
+pub(crate) fn activate(core: &Core, at: usize) {
+    if take_off(core, at) {
+        stop_searching(core);
+    }
+}
+
+/// The last searcher that stops searching wakes the next if there is more.
+fn stop_searching(core: &Core) {
+    let lane = &core.io;
+    if lane.idle.found() && lane.queue.has_work(0) {
+        lane.notify(core, lane.queue.top().unwrap_or(0));
+    }
+}

@@ -1,0 +1,75 @@
+//! What a carrier publishes about itself, for the sentinel to read.
+//!
+//! It owns: the number of the poll that the carrier is in (odd while polling),
+//! the task of that poll, and the carrier's thread. Only the carrier writes;
+//! with plain relaxed stores, since the sentinel judges only "the same number
+//! seen twice, this far apart".
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::{os, queue::ring::Padded, task::id::TaskId};
+
+#[derive(Debug, Default)]
+pub(crate) struct Seat(Padded<Published>);
+
+#[derive(Debug, Default)]
+struct Published {
+    poll: AtomicU64,
+    task: AtomicU64,
+    thread: AtomicU64,
+    stale: AtomicU64,
+}
+
+/// One look at a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// Odd while in a poll.
+    pub(crate) poll: u64,
+    pub(crate) task: Option<TaskId>,
+    pub(crate) thread: os::ThreadId,
+}
+
+impl Look {
+    pub(crate) fn is_polling(self) -> bool {
+        self.poll % 2 == 1
+    }
+}
+
+impl Seat {
+    /// The carrier sits on this thread now.
+    pub(crate) fn sit(&self) {
+        self.0.thread.store(os::ThreadId::current().raw(), Relaxed);
+    }
+
+    pub(crate) fn begin_poll(&self, id: TaskId) {
+        self.0.task.store(id.raw(), Relaxed);
+        let poll = self.0.poll.load(Relaxed);
+        self.0.poll.store(poll | 1, Relaxed);
+    }
+
+    pub(crate) fn end_poll(&self) {
+        let poll = self.0.poll.load(Relaxed);
+        self.0.poll.store(poll + 1, Relaxed);
+    }
+
+    pub(crate) fn count_stale(&self) {
+        self.0.stale.store(self.0.stale.load(Relaxed) + 1, Relaxed);
+    }
+
+    pub(crate) fn look(&self) -> Look {
+        Look {
+            poll: self.0.poll.load(Relaxed),
+            task: TaskId::from_raw(self.0.task.load(Relaxed)),
+            thread: os::ThreadId::of_raw(self.0.thread.load(Relaxed)),
+        }
+    }
+
+    /// How many polls this carrier has made.
+    pub(crate) fn polls(&self) -> u64 {
+        self.0.poll.load(Relaxed).div_ceil(2)
+    }
+
+    pub(crate) fn stale(&self) -> u64 {
+        self.0.stale.load(Relaxed)
+    }
+}

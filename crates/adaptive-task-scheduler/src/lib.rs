@@ -1,0 +1,77 @@
+#![doc = include_str!("../docs/crate.md")]
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(any(ats_loom, ats_shuttle), allow(dead_code))]
+
+// In the order in which a task meets them: it is described (`options`) and
+// started (`core::start`), waits for others (`graph`), waits in line
+// (`queue`), is polled (`lane`, `core::run`) as a `task`, is forced forward if
+// it must be (`promotion`), and ends (`core::finish`) in its `handle`.
+
+#[cfg(not(ats_loom))]
+mod scheduler;
+
+#[cfg(not(ats_loom))]
+mod options;
+
+#[cfg(not(ats_loom))]
+mod core;
+
+mod graph;
+mod queue;
+
+mod lane;
+
+#[allow(unsafe_code, reason = "each block cites a rule of its module")]
+mod task;
+
+mod promotion;
+
+#[cfg(not(ats_loom))]
+#[allow(unsafe_code, reason = "gives up the handle's right; cites rule R2 of task::record")]
+mod handle;
+#[cfg(not(ats_loom))]
+mod group;
+#[cfg(not(ats_loom))]
+mod watch;
+
+mod error;
+#[cfg(not(ats_loom))]
+mod event;
+#[cfg(not(ats_loom))]
+mod explain;
+#[cfg(not(ats_loom))]
+mod inside;
+
+#[cfg(not(ats_loom))]
+mod counters;
+#[cfg(not(ats_loom))]
+#[allow(unsafe_code, reason = "two system calls")]
+mod os;
+mod priority;
+mod sync;
+
+#[cfg(all(test, ats_loom))]
+mod models;
+
+pub use error::{BuildError, Cancelled, DependencyError, TaskError, TaskErrorKind};
+pub use lane::Lane;
+pub use priority::{ParsePriorityError, Priority};
+pub use task::id::{TaskId, TaskName};
+
+#[cfg(not(ats_loom))]
+pub use {
+    counters::Stats,
+    event::{Event, Events, Why},
+    explain::{Explanation, Link},
+    group::TaskGroup,
+    handle::{AsTask, TaskHandle, TaskState},
+    inside::{checkpoint, current_task, is_cancelled, will_block, yield_now},
+    options::{CancelMode, TaskBuilder},
+    scheduler::{Builder, Scheduler, ShutdownReport},
+    watch::Watch,
+};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,98 @@
+//! What is asked of the operating system about threads.
+//!
+//! On Linux: the id of this thread, how much CPU time another thread of this
+//! process has used (1.8 us to read), and whether it is asleep (39 us, so only
+//! on suspicion). Elsewhere the answers are "unknown", and a stuck poll counts
+//! as blocked.
+
+use std::time::Duration;
+
+/// A thread of this process, as the operating system names it; 0 if unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ThreadId(u64);
+
+impl ThreadId {
+    pub(crate) fn of_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    pub(crate) fn raw(self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl ThreadId {
+    pub(crate) fn current() -> Self {
+        thread_local! {
+            // SAFETY: gettid takes nothing and always succeeds.
+            static TID: libc::pid_t = unsafe { libc::gettid() };
+        }
+        Self(TID.try_with(|&tid| tid).unwrap_or(0) as u64)
+    }
+
+    /// The CPU time that the thread has used; `None` if it is gone.
+    pub(crate) fn cpu_time(self) -> Option<Duration> {
+        if self.0 == 0 {
+            return None;
+        }
+        // The clock of a thread by its id, as the kernel encodes it
+        // (include/linux/posix-timers.h: CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED).
+        let clock = (!(self.0 as libc::clockid_t) << 3) | 6;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `time` is a valid place for the answer; an unknown clock is
+        // answered with an error.
+        let answer = unsafe { libc::clock_gettime(clock, &raw mut time) };
+        (answer == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+    }
+
+    /// Whether the thread sleeps in the kernel; `None` if that is unknown.
+    pub(crate) fn is_asleep(self) -> Option<bool> {
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.0)).ok()?;
+        // The name may hold anything, so look behind its last parenthesis.
+        let state = stat.rsplit(')').next()?.trim_start().chars().next()?;
+        Some(matches!(state, 'S' | 'D' | 'T' | 't'))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl ThreadId {
+    pub(crate) fn current() -> Self {
+        Self(0)
+    }
+
+    pub(crate) fn cpu_time(self) -> Option<Duration> {
+        None
+    }
+
+    pub(crate) fn is_asleep(self) -> Option<bool> {
+        None
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleeping_thread_is_asleep_and_a_gone_one_unknown() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            tell.send(ThreadId::current()).unwrap();
+            let _ = stopped.recv();
+        });
+        let id = told.recv().unwrap();
+        while id.is_asleep() != Some(true) {
+            std::thread::yield_now();
+        }
+        assert!(id.cpu_time().is_some());
+        drop(stop);
+        thread.join().unwrap();
+        while id.is_asleep().is_some() {
+            std::thread::yield_now();
+        }
+        assert_eq!(ThreadId::of_raw(0).cpu_time(), None);
+        assert_eq!(ThreadId::current().is_asleep(), Some(false));
+    }
+}

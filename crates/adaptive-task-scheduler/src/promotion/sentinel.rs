@@ -1,0 +1,478 @@
+//! The sentinel: the thread that watches for stuck polls.
+//!
+//! It owns: what it saw of each slot at its last tick, the reserves, the plug,
+//! and the scheduler's coarse clock. It ticks every millisecond while anything
+//! runs, and sleeps when nothing has for a while; whoever wakes an idle slot
+//! rouses it.
+//!
+//! Protocol, at each tick, for each slot and open reserve:
+//!
+//! 1. Read the number of the poll that its carrier is in. If it is even, or
+//!    not the one of the last tick, remember it, with the carrier's CPU clock.
+//! 2. The same odd number twice is a poll that lasts for at least one tick. Ask
+//!    what its thread is doing. A thread that the kernel merely preempted is
+//!    left alone.
+//! 3. If the poll's task has held a waiting task up for longer than the
+//!    patience, relocate it: its next poll runs on the CPU lane if it computes,
+//!    on the blocking lane if it sleeps.
+//! 4. If something is ready, hand the slot to a relief. Hand-offs from a relief
+//!    that got stuck too add a thread, and are damped. Open a reserve for what
+//!    is more important than the stuck task.
+//! 5. See to it that somebody drives I/O: pull the plug, or let the last guest
+//!    leave its worker; and nudge Tokio, which wakes nobody to take over the
+//!    driver by itself.
+//!
+//! Known race, harmless: the poll may end between the look and the hand-off.
+//! Then a relief carries the slot for one boundary and gives it back.
+
+use super::policy::{self, Activity, Damping, HandOff, StuckPoll};
+use crate::{
+    core::{Core, Home},
+    counters::bump,
+    event::{Event, Why},
+    lane::{Lane, holder::Held, seat::{Look, Seat}, thread},
+    scheduler::live_tasks,
+    task::{id::TaskId, slab},
+};
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::Thread,
+    time::{Duration, Instant},
+};
+
+/// Quiet ticks before the sentinel sleeps, the plug goes in again and the
+/// reserves close. A guess: long enough that a loaded service does not pay for
+/// waking the sentinel, short enough that an idle one does not tick.
+const QUIET_TICKS: u32 = 100;
+/// How long a spare relief beyond the first is kept.
+const KEEP_SPARE: Duration = Duration::from_secs(10);
+
+/// How others reach the sentinel.
+#[derive(Debug, Default)]
+pub(crate) struct Doorbell {
+    thread: OnceLock<Thread>,
+    asleep: AtomicBool,
+}
+
+impl Doorbell {
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
+    /// Wakes the sentinel if it sleeps.
+    pub(crate) fn rouse(&self) {
+        // SeqCst: pairs with the sentinel's store before it looks at the idle
+        // list; whoever took a slot off that list before is seen there.
+        if self.asleep.load(Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    pub(crate) fn ring(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
+    let thread = thread::start(core, "sentinel", |core| Sentinel::new(core).watch())?;
+    core.sentinel.thread.get_or_init(|| thread.thread().clone());
+    Ok(())
+}
+
+impl Core {
+    /// Wakes a Tokio worker, so that it takes the driver over when it parks.
+    pub(crate) fn nudge(&self) {
+        drop(self.handle.spawn(async {}));
+    }
+}
+
+/// What was seen of one slot.
+#[derive(Debug, Clone, Copy)]
+struct Sighting {
+    held: Held,
+    look: Look,
+    /// When it was first seen.
+    since: Instant,
+    /// When it was last seen, and the thread's CPU clock then.
+    at: Instant,
+    cpu: Option<Duration>,
+    /// Tokio was nudged because of this poll.
+    nudged: bool,
+}
+
+struct Sentinel<'a> {
+    core: &'a Arc<Core>,
+    sightings: Vec<Option<Sighting>>,
+    /// Polls that lost their slot and have not returned yet.
+    displaced: Vec<(Look, Arc<Seat>, Activity)>,
+    damping: Damping,
+    quiet: u32,
+    is_unplugged: bool,
+    open_reserves: usize,
+    /// When a poll was last found stuck, unless all was undone since.
+    last_trouble: Option<Instant>,
+    start: Instant,
+}
+
+impl<'a> Sentinel<'a> {
+    fn new(core: &'a Arc<Core>) -> Self {
+        Self {
+            core,
+            sightings: vec![None; core.io.slots.len()],
+            displaced: Vec::new(),
+            damping: Damping::default(),
+            quiet: 0,
+            is_unplugged: false,
+            open_reserves: 0,
+            last_trouble: None,
+            start: Instant::now(),
+        }
+    }
+
+    fn watch(mut self) {
+        while !self.core.is_ending() {
+            std::thread::park_timeout(self.core.config.tick);
+            self.core.advance_tick();
+            if self.core.config.promotion {
+                self.tick(Instant::now());
+            }
+            self.retry_starved_lanes();
+            self.sleep_if_quiet();
+        }
+        self.sweep();
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.displaced.retain(|(look, seat, _)| seat.look().poll == look.poll);
+        let mut stuck_guests = 0;
+        for slot in 0..self.sightings.len() {
+            if self.watch_slot(slot, now) {
+                stuck_guests += 1;
+            }
+        }
+        self.keep_io_driven(stuck_guests);
+        self.count_hogs();
+        self.settle_down(now);
+    }
+
+    /// One slot at one tick. True if its guest is stuck on a Tokio worker.
+    fn watch_slot(&mut self, slot: usize, now: Instant) -> bool {
+        let core = self.core;
+        let held = core.io.slots[slot].holder.now();
+        let is_slot = slot < core.io.count();
+        let seat = match held.relief() {
+            None if is_slot => Some(Arc::clone(&core.io.slots[slot].seat)),
+            None => None,
+            Some(relief) => core.io.reliefs.seat(relief),
+        };
+        let Some(seat) = seat else {
+            self.sightings[slot] = None;
+            return false;
+        };
+        let look = seat.look();
+        let seen = self.sightings[slot];
+        match seen {
+            Some(seen) if look.is_polling() && seen.look == look && seen.held == held => {
+                self.judge(slot, seen, &seat, now)
+            }
+            _ => {
+                self.sightings[slot] = Some(Sighting {
+                    held,
+                    look,
+                    at: now,
+                    cpu: if look.is_polling() { look.thread.cpu_time() } else { None },
+                    since: now,
+                    nudged: false,
+                });
+                false
+            }
+        }
+    }
+
+    /// A poll that was seen at the last tick too.
+    fn judge(
+        &mut self,
+        slot: usize,
+        mut seen: Sighting,
+        seat: &Arc<Seat>,
+        now: Instant,
+    ) -> bool {
+        let core = self.core;
+        let is_guest = seen.held.relief().is_none();
+        let Some(task) = seen.look.task else { return false };
+        let cpu = seen.look.thread.cpu_time();
+        let used = seen.cpu.zip(cpu).map(|(before, after)| after.saturating_sub(before));
+        let wall = now.duration_since(seen.at);
+        let activity = policy::activity(wall, used, || seen.look.thread.is_asleep());
+        (seen.at, seen.cpu) = (now, cpu);
+        if activity == Activity::Preempted {
+            self.sightings[slot] = Some(seen);
+            return false;
+        }
+        self.last_trouble = Some(now);
+        let polled = now.duration_since(seen.since);
+        let poll = StuckPoll {
+            activity,
+            waited: self.waited_on(task),
+            has_ready: core.io.queue.has_work(0),
+            is_relief: !is_guest,
+        };
+        if policy::relocates(poll, core.config.patience) {
+            self.relocate(task, poll, polled);
+        }
+        if is_guest && !seen.nudged {
+            seen.nudged = true;
+            core.nudge();
+        }
+        let mut handed_off = false;
+        if self.may_hand_off(poll) && core.hand_off(slot, seen.held) {
+            self.handed_off(slot, task, activity, polled);
+            self.displaced.push((seen.look, Arc::clone(seat), activity));
+            handed_off = true;
+        }
+        if poll.has_ready {
+            self.open_reserve(task);
+        }
+        self.sightings[slot] = (!handed_off).then_some(seen);
+        is_guest
+    }
+
+    fn may_hand_off(&mut self, poll: StuckPoll) -> bool {
+        match policy::hand_off(poll) {
+            HandOff::No => false,
+            HandOff::Free => true,
+            HandOff::Growth => self.damping.admits(self.start.elapsed()),
+        }
+    }
+
+    fn handed_off(&self, slot: usize, task: TaskId, activity: Activity, polled: Duration) {
+        bump(&self.core.counters.hand_offs);
+        self.core.events.emit(|at| Event::HandedOff {
+            at,
+            task,
+            name: slab::record(task).name(task.generation()),
+            slot,
+            why: why(activity, polled),
+        });
+    }
+
+    /// How long a task has been waited on, if it is.
+    fn waited_on(&self, task: TaskId) -> Option<Duration> {
+        let record = slab::record(task);
+        let since = record.facts.waited_since.load(Ordering::Relaxed);
+        let is_same = record.word.load().generation() == task.generation();
+        (since != 0 && is_same)
+            .then(|| self.core.config.tick * self.core.tick().saturating_sub(since))
+    }
+
+    fn relocate(&self, task: TaskId, poll: StuckPoll, polled: Duration) {
+        let record = slab::record(task);
+        let lane = match poll.activity {
+            Activity::Blocked => Lane::Blocking,
+            Activity::Computing | Activity::Preempted => Lane::Cpu,
+        };
+        // Once is enough: a task that computes and blocks by turns must not
+        // flap between lanes.
+        if record.word.load().lane() != Lane::Io {
+            return;
+        }
+        let nanos = polled.as_nanos() as u64;
+        record.facts.relocated_after.store(nanos, Ordering::Relaxed);
+        if record.word.set_lane(task.generation(), lane) {
+            self.announce_stall(task, poll.waited.unwrap_or_default());
+        }
+    }
+
+    fn announce_stall(&self, on: TaskId, waited: Duration) {
+        let record = slab::record(on);
+        let waiter = TaskId::from_raw(record.facts.waiter.load(Ordering::Relaxed));
+        if let Some(waiter) = waiter {
+            self.core.events.emit(|at| Event::Stalled {
+                at,
+                task: waiter,
+                name: slab::record(waiter).name(waiter.generation()),
+                on,
+                on_name: record.name(on.generation()),
+                waited,
+            });
+        }
+    }
+
+    /// Opens a reserve for what is more important than a stuck task, unless
+    /// one that is not stuck itself serves it already.
+    fn open_reserve(&mut self, task: TaskId) {
+        let core = self.core;
+        let level = slab::record(task).word.load().level();
+        let Some(floor) = policy::reserve_floor(level) else { return };
+        let count = core.io.count();
+        let open = count..count + self.open_reserves;
+        let serves = |slot: usize| {
+            core.io.idle.floor(slot) <= floor
+                && !self.sightings[slot].is_some_and(|seen| seen.look.is_polling())
+        };
+        if open.clone().any(serves) || self.open_reserves == count {
+            return;
+        }
+        let slot = open.end;
+        core.io.idle.set_floor(slot, floor);
+        let held = core.io.slots[slot].holder.now();
+        if held.relief().is_none() && core.hand_off(slot, held) {
+            self.open_reserves += 1;
+        }
+    }
+
+    /// Reserves close in the order in which they were not opened.
+    fn close_reserves(&mut self) {
+        let count = self.core.io.count();
+        for slot in count..count + self.open_reserves {
+            if let Err(relief) = self.core.io.slots[slot].holder.want_back() {
+                self.core.io.reliefs.wake(relief);
+            }
+        }
+        self.open_reserves = 0;
+    }
+
+    /// Sees to it that some Tokio worker can drive I/O and timers.
+    fn keep_io_driven(&mut self, stuck_guests: usize) {
+        let core = self.core;
+        let away = self.displaced.len() + stuck_guests;
+        match &core.home {
+            Home::Own(plug) if away > 0 && !self.is_unplugged => {
+                plug.pull_out();
+                self.is_unplugged = true;
+                core.nudge();
+            }
+            Home::Attached => self.free_last_worker(away),
+            Home::Own(_) | Home::Threads => {}
+        }
+    }
+
+    /// While all guests but one are stuck, that one leaves its worker.
+    fn free_last_worker(&self, away: usize) {
+        let core = self.core;
+        let count = core.io.count();
+        let workers = core.handle.metrics().num_workers();
+        let is_last = count > 1 && count == workers && away + 1 >= count;
+        for slot in &core.io.slots[..count] {
+            let is_stuck_here = slot.seat.look().is_polling()
+                && self.displaced.iter().any(|(_, seat, _)| Arc::ptr_eq(seat, &slot.seat));
+            let leave = is_last && !is_stuck_here;
+            if slot.leave.swap(leave, Ordering::AcqRel) != leave
+                && let Some(guest) = slot.guest.get()
+            {
+                guest.wake_by_ref();
+            }
+        }
+    }
+
+    /// Takes CPU permits away for polls that compute elsewhere.
+    fn count_hogs(&self) {
+        let computing = |&&(_, _, activity): &&(_, _, Activity)| activity == Activity::Computing;
+        let hogs = self.displaced.iter().filter(computing).count();
+        let permits = self.core.cpu.threads().saturating_sub(hogs).max(1);
+        self.core.cpu.set_permits(self.core, permits);
+    }
+
+    /// Undoes what was set up, when nothing has been stuck for a while.
+    fn settle_down(&mut self, now: Instant) {
+        let core = self.core;
+        let Some(last) = self.last_trouble else { return };
+        let calm = now.duration_since(last);
+        if !self.displaced.is_empty() || calm < core.config.tick * QUIET_TICKS {
+            return;
+        }
+        if self.open_reserves > 0 {
+            self.close_reserves();
+        }
+        if let Home::Own(plug) = &core.home
+            && std::mem::take(&mut self.is_unplugged)
+        {
+            plug.push_in();
+            core.nudge();
+        }
+        if calm < KEEP_SPARE {
+            return;
+        }
+        if core.io.reliefs.spares() > 1 {
+            core.io.reliefs.retire_one();
+        } else {
+            self.last_trouble = None;
+        }
+    }
+
+    /// A thread that could not be started when work came is tried again.
+    fn retry_starved_lanes(&self) {
+        let core = self.core;
+        if core.cpu.queue.has_work(0) {
+            core.cpu.notify(core, 0);
+        }
+        if core.blocking.queue.has_work(0) {
+            core.blocking.notify(core);
+        }
+    }
+
+    fn sleep_if_quiet(&mut self) {
+        let core = self.core;
+        if !self.is_quiet() {
+            self.quiet = 0;
+            return;
+        }
+        self.quiet += 1;
+        if self.quiet < QUIET_TICKS {
+            return;
+        }
+        self.quiet = 0;
+        core.sentinel.asleep.store(true, Ordering::SeqCst);
+        if self.is_quiet() && !core.is_ending() {
+            // Spares are retired in time also if nothing happens.
+            match self.last_trouble {
+                Some(_) => std::thread::park_timeout(KEEP_SPARE),
+                None => std::thread::park(),
+            }
+        }
+        core.advance_tick();
+        core.sentinel.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether nothing runs that would need watching.
+    fn is_quiet(&self) -> bool {
+        let core = self.core;
+        self.displaced.is_empty()
+            && self.open_reserves == 0
+            && !self.is_unplugged
+            && core.io.idle.parked() >= core.io.count()
+            && !core.cpu.queue.has_work(0)
+            && !core.blocking.queue.has_work(0)
+    }
+
+    /// Ends every task that is left. Those inside a poll end when it returns,
+    /// so this goes on, ever more rarely, until none is left.
+    fn sweep(&self) {
+        let core = self.core;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            for (id, _) in live_tasks(core) {
+                core.sweep_one(id);
+            }
+            core.drained.notify_waiters();
+            if core.counters.live() == 0 || Arc::strong_count(core) == 1 {
+                return;
+            }
+            std::thread::park_timeout(pause);
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+}
+
+fn why(activity: Activity, polled: Duration) -> Why {
+    match activity {
+        Activity::Blocked => Why::Blocked { polled },
+        Activity::Computing | Activity::Preempted => Why::Computing { polled },
+    }
+}

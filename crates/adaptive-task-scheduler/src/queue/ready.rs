@@ -1,0 +1,237 @@
+//! The ready tasks of one lane, and the rule that picks the next.
+//!
+//! It owns: one ring for each slot and level, one injector for each level, and
+//! a mask of the levels that may have entries.
+//!
+//! Order: the highest level first; in it the earliest deadline, then first
+//! come. With one slot that is exact. With several, each slot's ring is first
+//! come, and a slot with nothing of a level steals it from the others before it
+//! looks at a lower level.
+//!
+//! Rules:
+//!
+//! - Q1. Every entry is reachable by every carrier at every moment. (Tokio's
+//!   LIFO slot hides a child for as long as its parent's poll lasts.)
+//! - Q2. While a level's injector has entries, pushes of that level go there,
+//!   so that ring before injector is the order of arrival.
+//! - Q3. A push first adds the entry and then looks at the mask; whoever clears
+//!   a bit looks at the level's queues afterwards and sets it again if one is
+//!   not empty. Both with `SeqCst`, so one of the two sees the other and a bit
+//!   is never lost for good.
+
+use super::{
+    injector::Injector,
+    ring::{CAPACITY, Padded, Ring},
+};
+use crate::{
+    priority::LEVELS,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        model_fence,
+    },
+};
+
+/// How many entries a slot takes from an injector at once: all, if there are
+/// no more than this, else its share of them, up to this. Taking all matters:
+/// it empties the injector, and rule Q2 lets pushes go to the rings again.
+/// (With shares only, 200 tasks that yield stayed in the injector for good, and
+/// each yield cost 69 ns instead of 17.)
+const REFILL: usize = CAPACITY / 2;
+
+/// How many entries a thief takes at most.
+const STEAL: usize = CAPACITY / 8;
+
+/// An entry that was taken, and the level at which it was queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) entry: u64,
+    pub(crate) level: u8,
+}
+
+#[derive(Debug)]
+pub(crate) struct ReadyQueue {
+    rings: Box<[[Ring; LEVELS]]>,
+    injectors: [Injector; LEVELS],
+    /// Bit `l`: level `l` may have entries.
+    occupied: Padded<AtomicUsize>,
+}
+
+impl ReadyQueue {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            rings: (0..slots).map(|_| std::array::from_fn(|_| Ring::new())).collect(),
+            injectors: std::array::from_fn(|_| Injector::new()),
+            occupied: Padded(AtomicUsize::new(0)),
+        }
+    }
+
+    /// Adds an entry, from a carrier of `slot` or from outside. A `deadline`
+    /// of 0 is none.
+    pub(crate) fn push(&self, entry: u64, level: u8, deadline: u64, slot: Option<usize>) {
+        let at = usize::from(level);
+        let injector = &self.injectors[at];
+        let ring = slot.and_then(|slot| self.rings.get(slot));
+        match ring {
+            Some(ring) if deadline == 0 && !injector.has_plain() => {
+                if let Err(entry) = ring[at].push(entry) {
+                    injector.push(entry, 0);
+                }
+            }
+            _ => injector.push(entry, deadline),
+        }
+        self.mark(level);
+    }
+
+    fn mark(&self, level: u8) {
+        let bit = 1 << level;
+        if self.occupied.load(Ordering::SeqCst) & bit == 0 {
+            self.occupied.fetch_or(bit, Ordering::SeqCst);
+            model_fence();
+        }
+    }
+
+    /// Takes the next entry at or above the level `floor`, for a carrier of
+    /// `slot` or for a thread that has none.
+    pub(crate) fn pick(&self, slot: Option<usize>, floor: u8) -> Option<Taken> {
+        let mut mask = self.occupied.load(Ordering::SeqCst) >> floor << floor;
+        while mask != 0 {
+            let level = mask.ilog2() as u8;
+            if let Some(entry) = self.take_level(slot, level) {
+                return Some(Taken { entry, level });
+            }
+            if self.clear(level) {
+                mask &= !(1 << level);
+            }
+        }
+        None
+    }
+
+    fn take_level(&self, slot: Option<usize>, level: u8) -> Option<u64> {
+        let at = usize::from(level);
+        let injector = &self.injectors[at];
+        if injector.has_timed()
+            && let Some(entry) = injector.take_timed()
+        {
+            return Some(entry);
+        }
+        let own = slot.and_then(|slot| self.rings.get(slot)).map(|rings| &rings[at]);
+        own.and_then(Ring::take)
+            .or_else(|| self.refill(injector, own))
+            .or_else(|| self.steal(slot, at))
+    }
+
+    /// Takes from the injector, and some more into the own ring.
+    fn refill(&self, injector: &Injector, own: Option<&Ring>) -> Option<u64> {
+        if !injector.has_plain() {
+            return None;
+        }
+        let Some(own) = own else {
+            return injector.take_plain(0, |_| ());
+        };
+        let len = injector.len();
+        let share = if len <= REFILL { len } else { REFILL.min(len / self.rings.len()) };
+        let mut no_room = Vec::new();
+        let first = injector.take_plain(share, |entry| {
+            if let Err(entry) = own.push(entry) {
+                no_room.push(entry);
+            }
+        });
+        if !no_room.is_empty() {
+            injector.push_all(no_room.into_iter());
+        }
+        first
+    }
+
+    /// Takes from another slot's ring, and up to half of the rest into the own.
+    fn steal(&self, slot: Option<usize>, at: usize) -> Option<u64> {
+        let slots = self.rings.len();
+        let start = slot.map_or(0, |slot| slot + 1);
+        let mut victims = (start..start + slots).map(|slot| slot % slots);
+        let (victim, first) = victims.find_map(|victim| {
+            let entry = self.rings[victim][at].take()?;
+            Some((victim, entry))
+        })?;
+        if let Some(own) = slot.and_then(|slot| self.rings.get(slot)) {
+            let victim = &self.rings[victim][at];
+            for _ in 0..(victim.len() / 2).min(STEAL) {
+                let Some(entry) = victim.take() else { break };
+                if let Err(entry) = own[at].push(entry) {
+                    self.injectors[at].push(entry, 0);
+                    break;
+                }
+            }
+        }
+        Some(first)
+    }
+
+    /// Clears a level's bit, unless the level has entries after all.
+    fn clear(&self, level: u8) -> bool {
+        self.occupied.fetch_and(!(1 << level), Ordering::SeqCst);
+        model_fence();
+        if self.level_is_empty(usize::from(level)) {
+            return true;
+        }
+        self.occupied.fetch_or(1 << level, Ordering::SeqCst);
+        false
+    }
+
+    fn level_is_empty(&self, at: usize) -> bool {
+        let injector = &self.injectors[at];
+        let rings_empty = self.rings.iter().all(|rings| rings[at].is_empty());
+        rings_empty && !injector.has_plain() && !injector.has_timed()
+    }
+
+    /// Whether there is an entry at or above `floor`. Looks at the queues
+    /// themselves, not at the mask, so that a sleeper may rely on it.
+    pub(crate) fn has_work(&self, floor: u8) -> bool {
+        (usize::from(floor)..LEVELS).any(|at| !self.level_is_empty(at))
+    }
+
+    /// The highest level that may have entries, as a hint.
+    pub(crate) fn top(&self) -> Option<u8> {
+        let mask = self.occupied.load(Ordering::Relaxed);
+        (mask != 0).then(|| mask.ilog2() as u8)
+    }
+
+    /// How many entries there are at each level, stale ones counted.
+    pub(crate) fn depths(&self) -> [usize; LEVELS] {
+        std::array::from_fn(|at| {
+            let rings: usize = self.rings.iter().map(|rings| rings[at].len()).sum();
+            rings + self.injectors[at].len()
+        })
+    }
+
+    /// Takes an entry that waited too long below the highest occupied level.
+    /// `is_overdue` judges the entries at the fronts.
+    pub(crate) fn pick_overdue(&self, is_overdue: impl Fn(u64) -> bool) -> Option<Taken> {
+        let mask = self.occupied.load(Ordering::Relaxed);
+        if mask.count_ones() < 2 {
+            return None;
+        }
+        let top = mask.ilog2() as u8;
+        (0..top).filter(|level| mask & (1 << level) != 0).find_map(|level| {
+            let entry = self.take_overdue(usize::from(level), &is_overdue)?;
+            Some(Taken { entry, level })
+        })
+    }
+
+    fn take_overdue(&self, at: usize, is_overdue: &impl Fn(u64) -> bool) -> Option<u64> {
+        let is_front_overdue = |ring: &&Ring| ring.peek().is_some_and(is_overdue);
+        let ring = self.rings.iter().map(|rings| &rings[at]).find(is_front_overdue);
+        if let Some(entry) = ring.and_then(Ring::take) {
+            return Some(entry);
+        }
+        let injector = &self.injectors[at];
+        if injector.len() == 0 {
+            return None;
+        }
+        let [plain, timed] = injector.peek();
+        if plain.is_some_and(is_overdue) {
+            injector.take_plain(0, |_| ())
+        } else if timed.is_some_and(is_overdue) {
+            injector.take_timed()
+        } else {
+            None
+        }
+    }
+}

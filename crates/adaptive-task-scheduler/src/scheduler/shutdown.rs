@@ -1,0 +1,75 @@
+//! The orderly end.
+
+use crate::{
+    core::{Core, edges},
+    task::{
+        id::{TaskId, TaskName},
+        slab,
+        word::{DONE, NODE, RUNNING, Snapshot},
+    },
+};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
+
+/// What a shutdown found.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Tasks that finished by themselves while it waited.
+    pub finished: u64,
+    /// Tasks that it ended.
+    pub ended: u64,
+    /// Tasks that are inside a poll or closure that does not return. They end
+    /// when it does.
+    pub stuck: Vec<(TaskId, TaskName)>,
+}
+
+/// How long a poll gets to return once everything was told to end. A guess;
+/// longer helps only tasks whose polls are that long.
+const GRACE: Duration = Duration::from_millis(100);
+
+pub(crate) async fn shutdown(core: &Core, limit: Duration) -> ShutdownReport {
+    core.close();
+    let before = core.counters.finished();
+    drained(core, limit).await;
+    let finished = core.counters.finished() - before;
+    let left = core.counters.live();
+    core.end();
+    drained(core, GRACE).await;
+    let stuck = stuck_tasks(core);
+    ShutdownReport { finished, ended: left.saturating_sub(stuck.len() as u64), stuck }
+}
+
+/// Waits until no task is left, or the limit has passed.
+async fn drained(core: &Core, limit: Duration) {
+    let end = Instant::now() + limit;
+    loop {
+        let mut notified = std::pin::pin!(core.drained.notified());
+        notified.as_mut().enable();
+        let left = end.saturating_duration_since(Instant::now());
+        if core.counters.live() == 0 || timeout(left, notified).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn stuck_tasks(core: &Core) -> Vec<(TaskId, TaskName)> {
+    live_tasks(core)
+        .filter(|(_, word)| word.has(RUNNING))
+        .map(|(id, _)| (id, edges::name_of(id)))
+        .collect()
+}
+
+/// The tasks of a scheduler that have not ended.
+pub(crate) fn live_tasks(core: &Core) -> impl Iterator<Item = (TaskId, Snapshot)> {
+    let number = core.number;
+    slab::all().filter_map(move |(index, record)| {
+        let word = record.word.load();
+        let is_ours = record.facts.core.load(Ordering::Relaxed) == number;
+        let live = is_ours && word.is_open() && !word.has(DONE | NODE);
+        live.then(|| (TaskId::new(index, word.generation()), word))
+    })
+}

@@ -1,0 +1,15 @@
+//! One task: its id and name, its state word, its record, its job.
+//!
+//! Waking goes up: [`waker`] asks the word, and what the word obliges to is
+//! served by whoever [`waker::Schedule`] says, so nothing here knows a queue.
+
+pub(crate) mod id;
+#[cfg(not(ats_loom))]
+pub(crate) mod current;
+pub(crate) mod job;
+pub(crate) mod record;
+#[cfg(not(ats_loom))]
+pub(crate) mod slab;
+#[cfg(not(ats_loom))]
+pub(crate) mod waker;
+pub(crate) mod word;

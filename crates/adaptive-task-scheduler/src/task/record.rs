@@ -1,0 +1,299 @@
+//! The record of a task: its place in the table of tasks.
+//!
+//! It owns: the state word, the job, the links to other tasks, and a few
+//! plain facts. Records are never freed, only given to another task under the
+//! next generation, so a reference to one is always good; what it says is
+//! about the task one means only if the generation fits.
+//!
+//! Who may touch what:
+//!
+//! - R1. `word`: anybody, through its transitions.
+//! - R2. `job`: the owner of a [`Claimed`], of which there is one while the
+//!   word says RUNNING; after DONE, the one who still has or just gave up
+//!   HANDLE (an [`Ended`]); before the id is published, the spawner.
+//! - R3. `links`: anybody, under its lock, after checking the generation there.
+//! - R4. `facts`: written by the spawner before the id is published, and by
+//!   the claimant; read by anybody as a hint.
+
+use super::{
+    id::TaskName,
+    job::{Fault, Job, Payload},
+    word::{self, Claim, Snapshot, Suspend, TaskWord},
+};
+use crate::{
+    graph::links::Links,
+    lane::Lane,
+    priority::Priority,
+    sync::{Mutex, MutexGuard, UnsafeCell},
+};
+use std::{
+    any::Any,
+    panic::Location,
+    pin::Pin,
+    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    task::{Context, Poll},
+};
+
+/// `facts.last_lane` before the first poll.
+pub(crate) const NO_LANE: u8 = u8::MAX;
+
+/// Plain facts about a task (rule R4). These are hints for statistics, events
+/// and queue order and carry no protocol, hence std's atomics and `Relaxed`.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// Which scheduler of this process the task belongs to.
+    pub(crate) core: AtomicU32,
+    /// The tick at which it was last queued.
+    pub(crate) ready_tick: AtomicU32,
+    /// The tick at which its present donors began to wait; 0 if none do.
+    pub(crate) waited_since: AtomicU32,
+    /// The most important of those who wait on it, by id.
+    pub(crate) waiter: AtomicU64,
+    pub(crate) own_level: AtomicU8,
+    pub(crate) last_lane: AtomicU8,
+    pub(crate) cancel_mode: AtomicU8,
+    /// Nanoseconds after the scheduler's start, 0 for none.
+    pub(crate) deadline: AtomicU64,
+    /// Nanoseconds after the scheduler's start of its first poll, 0 if nobody
+    /// listened to events then.
+    pub(crate) started: AtomicU64,
+    /// How long its stuck poll had lasted when it was relocated, nanoseconds.
+    pub(crate) relocated_after: AtomicU64,
+    site: AtomicPtr<Location<'static>>,
+}
+
+pub(crate) struct Record {
+    pub(crate) word: TaskWord,
+    pub(crate) facts: Facts,
+    job: UnsafeCell<Option<Pin<Box<dyn Job>>>>,
+    links: Mutex<Links>,
+}
+
+// SAFETY: all fields but `job` are Sync. `job` is touched only under rule R2,
+// which gives it to one thread at a time, each hand-over ordered by the
+// word's AcqRel transitions; and `dyn Job` is Send.
+unsafe impl Sync for Record {}
+
+/// What the spawner says about a task.
+pub(crate) struct NewTask {
+    pub(crate) core: u32,
+    pub(crate) name: Option<TaskName>,
+    pub(crate) site: &'static Location<'static>,
+    pub(crate) priority: Priority,
+    pub(crate) lane: Lane,
+    pub(crate) deadline: u64,
+    pub(crate) cancel_mode: u8,
+    pub(crate) flags: u64,
+}
+
+impl Record {
+    pub(crate) fn new() -> Self {
+        Self {
+            word: TaskWord::free(),
+            facts: Facts {
+                core: AtomicU32::new(u32::MAX),
+                ready_tick: AtomicU32::new(0),
+                waited_since: AtomicU32::new(0),
+                waiter: AtomicU64::new(0),
+                own_level: AtomicU8::new(0),
+                last_lane: AtomicU8::new(NO_LANE),
+                cancel_mode: AtomicU8::new(0),
+                deadline: AtomicU64::new(0),
+                started: AtomicU64::new(0),
+                relocated_after: AtomicU64::new(0),
+                site: AtomicPtr::new(std::ptr::null_mut()),
+            },
+            job: UnsafeCell::new(None),
+            links: Mutex::new(Links::new()),
+        }
+    }
+
+    /// Gives this free place to a task. Returns its generation.
+    ///
+    /// # Safety
+    ///
+    /// The place must be free and belong to the caller alone.
+    pub(crate) unsafe fn open(&self, new: NewTask, job: Option<Pin<Box<dyn Job>>>) -> u32 {
+        let facts = &self.facts;
+        facts.core.store(new.core, Relaxed);
+        facts.waited_since.store(0, Relaxed);
+        facts.waiter.store(0, Relaxed);
+        facts.own_level.store(new.priority.level(), Relaxed);
+        facts.last_lane.store(NO_LANE, Relaxed);
+        facts.cancel_mode.store(new.cancel_mode, Relaxed);
+        facts.deadline.store(new.deadline, Relaxed);
+        facts.started.store(0, Relaxed);
+        facts.site.store(std::ptr::from_ref(new.site).cast_mut(), Relaxed);
+        let mut flags = new.flags;
+        if new.name.is_some() {
+            self.links.lock().name = new.name;
+            flags |= word::LINKED;
+        }
+        // SAFETY: R2, the spawner before publication.
+        self.job.with_mut(|slot| unsafe { *slot = job });
+        self.word.open(flags, new.priority.level(), new.lane)
+    }
+
+    /// The links, if the generation fits and the task has not ended.
+    pub(crate) fn live_links(&self, generation: u32) -> Option<MutexGuard<'_, Links>> {
+        let links = self.links.lock();
+        self.word.link(generation).then_some(links)
+    }
+
+    /// The links of a task of this generation, ended or not.
+    pub(crate) fn links_of(&self, generation: u32) -> Option<MutexGuard<'_, Links>> {
+        let links = self.links.lock();
+        (self.word.load().generation() == generation).then_some(links)
+    }
+
+    /// What the task is called.
+    pub(crate) fn name(&self, generation: u32) -> TaskName {
+        match self.links_of(generation) {
+            Some(links) => links.name.clone().unwrap_or_else(|| TaskName::of_site(self.site())),
+            None => TaskName::from("(a task that has ended)"),
+        }
+    }
+
+    fn site(&self) -> &'static Location<'static> {
+        let site = self.facts.site.load(Relaxed);
+        // SAFETY: only `open` stores here, and only pointers made from
+        // references that live for ever; null until the first `open`.
+        unsafe { site.as_ref() }.unwrap_or(Location::caller())
+    }
+
+    /// Tries to claim the task through an entry of `level` on `lane`.
+    pub(crate) fn claim(
+        &self,
+        generation: u32,
+        level: u8,
+        lane: Lane,
+    ) -> Result<Claimed<'_>, Claim> {
+        match self.word.claim(generation, level, lane) {
+            Claim::Poll(before) => Ok(Claimed { record: self, before }),
+            other => Err(other),
+        }
+    }
+
+    /// Claims the task wherever it waits, unless it is running.
+    pub(crate) fn seize(&self, generation: u32) -> Option<Claimed<'_>> {
+        self.word.seize(generation).then(|| Claimed { record: self, before: self.word.load() })
+    }
+}
+
+/// The right to poll a task's job. There is one for as long as the word says
+/// RUNNING; it is given up with [`suspend`](Self::suspend) or
+/// [`end`](Self::end).
+#[must_use]
+pub(crate) struct Claimed<'a> {
+    record: &'a Record,
+    before: Snapshot,
+}
+
+impl<'a> Claimed<'a> {
+    pub(crate) fn record(&self) -> &'a Record {
+        self.record
+    }
+
+    /// The word just before the claim.
+    pub(crate) fn before(&self) -> Snapshot {
+        self.before
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.record.job.with_mut(|job| {
+            // SAFETY: R2, this is the one claimant.
+            let job = unsafe { &mut *job };
+            job.as_mut().expect("a live task has a job").as_mut().poll(cx)
+        })
+    }
+
+    /// Drops the work unfinished. A panic of its destructors is returned.
+    pub(crate) fn discard(&mut self) -> Result<(), Payload> {
+        self.record.job.with_mut(|job| {
+            // SAFETY: R2, this is the one claimant.
+            let job = unsafe { &mut *job };
+            job.as_mut().map_or(Ok(()), |job| job.as_mut().discard())
+        })
+    }
+
+    pub(crate) fn suspend(self) -> Suspend {
+        self.record.word.suspend()
+    }
+
+    /// Ends the task. What was linked to it is handed out; `ended` takes what
+    /// the caller owes to the place.
+    pub(crate) fn end(self, error: Option<crate::error::TaskError>) -> (Ending, Option<Ended<'a>>) {
+        let (ending, before) = end_word(self.record, error);
+        let last = !before.has(word::HANDLE);
+        (ending, last.then_some(Ended { record: self.record }))
+    }
+}
+
+/// Ends the word of a task or node and takes what is linked to it.
+fn end_word(record: &Record, error: Option<crate::error::TaskError>) -> (Ending, Snapshot) {
+    if error.is_none()
+        && let Some(before) = record.word.end_unlinked()
+    {
+        return (Ending::default(), before);
+    }
+    let mut links = record.links.lock();
+    let failed = error.is_some();
+    links.error = error;
+    let before = record.word.end_linked(failed);
+    (links.take_ending(), before)
+}
+
+/// Ends a node of the wait graph that never runs, and frees its place.
+pub(crate) fn end_node(record: &Record) -> (Ending, Ended<'_>) {
+    let (ending, _) = end_word(record, None);
+    (ending, Ended { record })
+}
+
+pub(crate) use crate::graph::links::Ending;
+
+/// The right to the job of an ended task, and the duty to free its place.
+#[must_use]
+pub(crate) struct Ended<'a> {
+    record: &'a Record,
+}
+
+impl<'a> Ended<'a> {
+    /// What the handle of an ended task has.
+    ///
+    /// # Safety
+    ///
+    /// The task must be DONE, and the caller must have just given up its
+    /// HANDLE, being told by `drop_handle` that the place is its to free.
+    pub(crate) unsafe fn of_handle(record: &'a Record) -> Self {
+        Self { record }
+    }
+
+    /// Moves the value into `target`, an `Option<T>`.
+    pub(crate) fn take(&mut self, target: &mut dyn Any) {
+        self.record.job.with_mut(|job| {
+            // SAFETY: R2, the task has ended and the handle's right is ours.
+            if let Some(job) = unsafe { &mut *job } {
+                job.as_mut().take(target);
+            }
+        });
+    }
+
+    /// Drops what is left of the task and makes its place free. The caller
+    /// returns the place to the table.
+    pub(crate) fn free(self) {
+        let job = self.record.job.with_mut(|job| {
+            // SAFETY: R2, the task has ended and the handle's right is ours.
+            unsafe { (*job).take() }
+        });
+        if let Some(mut job) = job {
+            // A panic while a value that nobody wanted is dropped has nobody
+            // to be reported to; the panic hook has already run.
+            drop(job.as_mut().discard());
+        }
+        if self.record.word.load().has(word::LINKED | word::FAILED) {
+            *self.record.links.lock() = Links::new();
+        }
+        self.record.word.close();
+    }
+}
+

@@ -1,0 +1,175 @@
+//! The command line: one definition per flag, from which parsing and help both come.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+use crate::text;
+
+/// Watch an adaptive task scheduler at work.
+///
+/// Without a command, `ats demo` is played.
+#[derive(Debug, Parser)]
+#[command(name = "ats", version, after_long_help = exit::TABLE)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// When to use colour; `auto` also respects NO_COLOR
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, value_name = "WHEN")]
+    pub color: Color,
+}
+
+impl Arguments {
+    /// Reads this process's arguments; help, version and mistakes end the process here.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::parse()
+    }
+
+    /// The command asked for, `demo` when none was.
+    #[must_use]
+    pub fn chosen(self) -> Command {
+        self.command.unwrap_or(Command::Demo)
+    }
+}
+
+/// What `ats` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Play the scene that started the project, then measure it beside plain Tokio
+    Demo,
+    /// Replay recorded workflow runs (WfFormat 1.5) on the scheduler
+    #[command(after_long_help = exit::TABLE)]
+    Replay(ReplayOptions),
+    /// Run a graph of shell commands from a TOML file
+    #[command(after_long_help = exit::TABLE)]
+    Run(RunOptions),
+}
+
+/// Options of `ats replay`.
+///
+/// Each recorded task computes for its share of CPU time (`avgCPU` percent of its run time, real
+/// hashing measured by the thread's CPU clock) and blocks its thread for the rest, as the recorded
+/// program did. Both happen inside ordinary async polls of at most 10 ms: which lane a task belongs
+/// on is for the scheduler to find out.
+#[derive(Args, Debug)]
+pub struct ReplayOptions {
+    /// WfFormat 1.5 JSON files, replayed one after the other
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// How many times faster than recorded [default: so that a file takes a few seconds]
+    #[arg(long, value_parser = speed, value_name = "FACTOR")]
+    pub speed: Option<f64>,
+
+    /// How many cores to schedule for [default: all]
+    #[arg(long, value_name = "N")]
+    pub cores: Option<NonZeroUsize>,
+
+    /// Run the same graph in first-come order on plain Tokio as well
+    #[arg(long)]
+    pub compare: bool,
+
+    /// How to print the results; `json` is one object a line
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// Options of `ats run`.
+#[derive(Args, Debug)]
+pub struct RunOptions {
+    /// The TOML file that describes the tasks
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Run only these tasks and what they need [default: all]
+    #[arg(value_name = "TASK")]
+    pub tasks: Vec<String>,
+
+    /// How many commands may run at once [default: the file's `jobs`, else the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
+    pub jobs: Option<u16>,
+
+    /// After a failure, go on with the tasks that do not need the failed one
+    #[arg(short, long)]
+    pub keep_going: bool,
+
+    /// Print the order in which one job would run the tasks, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The most commands that may run at once; each holds a thread while it runs.
+pub const MAX_JOBS: i64 = 256;
+
+/// The form of results.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Makes this the choice for everything printed from now on.
+    pub fn apply(self) {
+        let choice = match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+fn speed(argument: &str) -> Result<f64, String> {
+    match argument.parse::<f64>() {
+        // Beyond this range times would leave what a `Duration` holds.
+        Ok(factor) if (1e-3..=1e9).contains(&factor) => Ok(factor),
+        _ => Err(format!(
+            "`{}` is not a number from 0.001 to 1e9; 10 means ten times faster than recorded",
+            text::printable(argument)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        <Arguments as CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_the_demo_is_played() {
+        let arguments = Arguments::parse_from(["ats"]);
+        assert!(matches!(arguments.chosen(), Command::Demo));
+    }
+
+    #[test]
+    fn a_speed_is_a_sensible_number() {
+        assert_eq!(speed("2.5"), Ok(2.5));
+        for wrong in ["0", "-1", "nan", "inf", "1e-300", "fast"] {
+            assert!(speed(wrong).is_err(), "{wrong} was taken");
+        }
+    }
+}

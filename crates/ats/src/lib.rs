@@ -1,0 +1,19 @@
+//! The program `ats`, as a library so that its parts can be tested one by one.
+//!
+//! Read the modules in this order: [`cli`] says what can be asked for, [`exit`] how it ends; [`demo`],
+//! [`replay`] and [`runner`] are the three commands, each a folder whose `mod.rs` is its table of
+//! contents; [`graph`], [`input`], [`terminal`] and [`text`] are what they share.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod exit;
+
+pub mod demo;
+pub mod replay;
+pub mod runner;
+
+pub mod graph;
+pub mod input;
+pub mod terminal;
+pub mod text;

@@ -1,0 +1,18 @@
+//! The program `ats`: read the arguments, do what they ask for, leave with a documented exit code.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use ats::cli::{Arguments, Command};
+use ats::{demo, exit, replay, runner};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::read();
+    arguments.color.apply();
+    exit::leave(|| match arguments.chosen() {
+        Command::Demo => demo::run(),
+        Command::Replay(options) => replay::run(&options),
+        Command::Run(options) => runner::run(&options),
+    })
+}

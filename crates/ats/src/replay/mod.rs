@@ -1,0 +1,114 @@
+//! `ats replay`: real workflow runs, recorded by others, on the real scheduler.
+//!
+//! A file goes through the modules in this order: [`wfformat`] reads it as it is written,
+//! [`check`] turns it into a [`workflow`] or into a list of everything wrong with it, [`bounds`]
+//! says how fast it could be at best, [`scheduled`] and [`first_come`] run its tasks as [`work`]
+//! tells, [`progress`] shows it live, and [`report`] prints what was measured.
+//!
+//! All files are read and checked before the first is run.
+
+#[cfg(test)]
+mod bad_files;
+pub mod bounds;
+pub mod check;
+mod clock;
+pub mod first_come;
+pub mod progress;
+pub mod report;
+pub mod scheduled;
+pub mod wfformat;
+pub mod work;
+pub mod workflow;
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use crate::cli::{Output, ReplayOptions};
+use crate::exit::{Exit, Failure};
+use crate::input::{Problem, shown};
+use report::Report;
+use work::Load;
+use workflow::Workflow;
+
+/// Replays the files, one after the other.
+///
+/// # Errors
+///
+/// A file is wrong, or the scheduler could not be started.
+pub fn run(options: &ReplayOptions) -> Result<Exit, Failure> {
+    let workflows = read_all(&options.files)?;
+    for (path, workflow) in options.files.iter().zip(&workflows) {
+        let report = replay(shown(path), workflow, options)?;
+        print(&report, options.output)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn read_all(files: &[PathBuf]) -> Result<Vec<Workflow>, Failure> {
+    let mut workflows = Vec::new();
+    let mut problems = Vec::new();
+    for path in files {
+        match wfformat::read(path).and_then(|document| check::check(path, document)) {
+            Ok(workflow) => workflows.push(workflow),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    if problems.is_empty() {
+        Ok(workflows)
+    } else {
+        Err(Failure::Usage(listed(&problems)))
+    }
+}
+
+/// More problems than this help nobody: they have one cause.
+const SHOWN_PROBLEMS: usize = 20;
+
+fn listed(problems: &[Problem]) -> String {
+    let mut lines: Vec<String> = problems
+        .iter()
+        .take(SHOWN_PROBLEMS)
+        .map(Problem::to_string)
+        .collect();
+    if problems.len() > SHOWN_PROBLEMS {
+        lines.push(format!("... and {} more", problems.len() - SHOWN_PROBLEMS));
+    }
+    lines.join("\n")
+}
+
+fn replay(file: String, workflow: &Workflow, options: &ReplayOptions) -> Result<Report, Failure> {
+    let cores = options
+        .cores
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get);
+    let recorded = bounds::of(workflow, cores);
+    let speed = options.speed.unwrap_or_else(|| recorded.pleasant_speed());
+    let loads: Vec<Load> = workflow
+        .tasks
+        .iter()
+        .map(|task| Load::of(task, speed))
+        .collect();
+    let scheduled = scheduled::run(&file, workflow, &loads, cores)?;
+    let first_come = if options.compare {
+        Some(first_come::run(&file, workflow, &loads, cores)?)
+    } else {
+        None
+    };
+    Ok(Report::new(
+        file, workflow, cores, speed, recorded, &scheduled, first_come,
+    ))
+}
+
+fn print(report: &Report, output: Output) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match output {
+        Output::Text => write!(out, "{report}")?,
+        Output::Json => {
+            let json = serde_json::to_string(report)
+                .map_err(|error| Failure::internal("writing JSON", error))?;
+            writeln!(out, "{json}")?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}

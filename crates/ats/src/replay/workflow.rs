@@ -1,0 +1,96 @@
+//! A recorded workflow run that has been checked: ids unique, edges known, no cycle, times real.
+
+use std::time::Duration;
+
+/// A workflow run.
+#[derive(Debug)]
+pub struct Workflow {
+    /// Its tasks, in an order in which parents come before children.
+    pub tasks: Vec<RecordedTask>,
+    /// How long the recorded run took as a whole, if the file says.
+    pub makespan: Option<Duration>,
+}
+
+/// A task, as it was measured.
+#[derive(Debug)]
+pub struct RecordedTask {
+    /// Its id in the file.
+    pub id: String,
+    /// The id's kind: what it is called without the number that tells it from its siblings.
+    pub class: String,
+    /// Places in [`Workflow::tasks`] of the tasks that it runs after; each smaller than its own.
+    pub parents: Vec<usize>,
+    /// How long it ran.
+    pub run_time: Duration,
+    /// Percent of one core that it used meanwhile, where the file says.
+    pub cpu_percent: Option<f64>,
+}
+
+impl RecordedTask {
+    /// The share of the run time in which it computed, as far as one thread can.
+    /// Where nothing was recorded, the task is taken to have computed.
+    #[must_use]
+    pub fn computing(&self) -> f64 {
+        (self.cpu_percent.unwrap_or(100.0) / 100.0).min(1.0)
+    }
+
+    /// Whether it used more cores than the one thread of a replay has.
+    #[must_use]
+    pub fn used_several_cores(&self) -> bool {
+        // A little over 100 is the error of measuring, not a second thread.
+        self.cpu_percent.is_some_and(|percent| percent > 110.0)
+    }
+}
+
+impl Workflow {
+    /// The number of edges.
+    #[must_use]
+    pub fn dependencies(&self) -> usize {
+        self.tasks.iter().map(|task| task.parents.len()).sum()
+    }
+
+    /// For each task the tasks that run after it.
+    #[must_use]
+    pub fn children(&self) -> Vec<Vec<usize>> {
+        let mut children = vec![Vec::new(); self.tasks.len()];
+        for (child, task) in self.tasks.iter().enumerate() {
+            for &parent in &task.parents {
+                children[parent].push(child);
+            }
+        }
+        children
+    }
+}
+
+/// What tasks of one kind have in common: the name without the number at its end,
+/// `bowtie2_ID0000021` being a `bowtie2`.
+#[must_use]
+pub fn class_of(name: &str) -> &str {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if stem.len() == name.len() {
+        return name;
+    }
+    let stem = stem.strip_suffix("ID").unwrap_or(stem);
+    let stem = stem.trim_end_matches(['_', '-', '.']);
+    if stem.is_empty() { name } else { stem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_the_name_without_its_number() {
+        let cases = [
+            ("bowtie2_ID0000021", "bowtie2"),
+            ("NFCORE_MAG.MAG.MULTIQC_157", "NFCORE_MAG.MAG.MULTIQC"),
+            ("cpuhog_chain_00000001", "cpuhog_chain"),
+            ("merge", "merge"),
+            ("17", "17"),
+            ("", ""),
+        ];
+        for (name, class) in cases {
+            assert_eq!(class_of(name), class);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Words and numbers for people: what comes from files made harmless, durations, nearest names.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Text from a file or an argument, with everything escaped that could steer a terminal.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(steers) {
+        let escaped = text.chars().map(|c| {
+            if steers(c) {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        });
+        Cow::Owned(escaped.collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Control characters, and the invisible ones that change the direction of writing.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A duration with three significant figures and a unit that suits it.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds >= 600.0 {
+        let whole = duration.as_secs();
+        return format!(
+            "{}:{:02}:{:02} h",
+            whole / 3600,
+            whole / 60 % 60,
+            whole % 60
+        );
+    }
+    let (number, unit) = if seconds >= 0.9995 {
+        (seconds, "s")
+    } else if seconds >= 0.000_999_5 {
+        (seconds * 1e3, "ms")
+    } else {
+        (seconds * 1e6, "µs")
+    };
+    let decimals = match number {
+        n if n >= 99.95 => 0,
+        n if n >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{number:.decimals$} {unit}")
+}
+
+/// `1 task`, `2 tasks`.
+#[must_use]
+pub fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(number))
+}
+
+/// A number with its thousands apart: `10,000`.
+#[must_use]
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The candidate that was probably meant, if one is near enough to be worth naming.
+#[must_use]
+pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = wrong.chars().count();
+    let allowed = (length / 3).max(1);
+    candidates
+        .into_iter()
+        // The distance is at least the difference in length, which is far quicker to know.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
+        .map(|candidate| (distance(wrong, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn distance(one: &str, other: &str) -> usize {
+    strsim::damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_steer_the_terminal() {
+        assert_eq!(printable("plain ü"), "plain ü");
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(printable("x\u{202e}y"), "x\\u{202e}y");
+    }
+
+    #[test]
+    fn durations_have_three_figures() {
+        let cases = [
+            (0, "0.00 µs"),
+            (999_400, "999 µs"),
+            (999_600, "1.00 ms"),
+            (12_340_000, "12.3 ms"),
+            (999_700_000, "1.00 s"),
+            (59_960_000_000, "60.0 s"),
+            (599_000_000_000, "599 s"),
+            (3_723_000_000_000, "1:02:03 h"),
+        ];
+        for (nanoseconds, expected) in cases {
+            assert_eq!(duration(Duration::from_nanos(nanoseconds)), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_counted() {
+        assert_eq!(count(1, "task"), "1 task");
+        assert_eq!(count(0, "task"), "0 tasks");
+        assert_eq!(count(1_234_567, "task"), "1,234,567 tasks");
+        assert_eq!(grouped(100), "100");
+    }
+
+    #[test]
+    fn the_nearest_name_is_near() {
+        let names = ["compile", "test", "package"];
+        assert_eq!(nearest("complie", names), Some("compile"));
+        assert_eq!(nearest("Test", names), Some("test"));
+        assert_eq!(nearest("deploy", names), None);
+    }
+}
