@@ -51,7 +51,7 @@ mod os;
 mod priority;
 mod sync;
 
-#[cfg(all(test, ats_loom))]
+#[cfg(all(test, any(ats_loom, ats_shuttle)))]
 mod models;
 
 pub use error::{BuildError, Cancelled, DependencyError, TaskError, TaskErrorKind};

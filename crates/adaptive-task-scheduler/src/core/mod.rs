@@ -6,7 +6,7 @@
 //! (carriers stop, and the sentinel ends every task that is left).
 //!
 //! Calls go down from here to the queues and lanes; waking comes up through
-//! [`Schedule`], finishing through [`run`].
+//! `task::current::schedule`, finishing through [`run`].
 
 pub(crate) mod edges;
 pub(crate) mod finish;
@@ -27,13 +27,13 @@ use crate::{
     promotion::sentinel::Doorbell,
     queue::ready::Taken,
     scheduler::{Config, Shared},
-    task::{id::TaskId, slab, waker::Schedule, word::Snapshot},
+    task::{current, id::TaskId, record::Record, slab, word::Snapshot},
 };
 use std::{
     fmt,
     sync::{
         Arc, Mutex, OnceLock, Weak,
-        atomic::{AtomicU8, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
     },
     time::Instant,
 };
@@ -76,6 +76,7 @@ pub(crate) struct Core {
     /// Ticks since the start, kept by the sentinel while anything runs.
     tick: AtomicU32,
     phase: AtomicU8,
+    careful: AtomicBool,
 }
 
 impl fmt::Debug for Core {
@@ -110,6 +111,7 @@ impl Core {
             start: Instant::now(),
             tick: AtomicU32::new(1),
             phase: AtomicU8::new(OPEN),
+            careful: AtomicBool::new(false),
             config,
         }
     }
@@ -145,6 +147,17 @@ impl Core {
         self.io.wake_all(self);
     }
 
+    /// Whether guests return to Tokio after every poll. While polls get stuck
+    /// they must: a Tokio task that was woken in the poll before sits in the
+    /// worker's LIFO slot, and would be stuck there with the next one.
+    pub(crate) fn is_careful(&self) -> bool {
+        self.careful.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_careful(&self, careful: bool) {
+        self.careful.store(careful, Ordering::Relaxed);
+    }
+
     /// Nanoseconds between the scheduler's start and `at`, at least 1.
     pub(crate) fn nanos(&self, at: Instant) -> u64 {
         (at.saturating_duration_since(self.start).as_nanos() as u64).max(1)
@@ -170,7 +183,7 @@ impl Core {
     /// entry that waited longer than the ageing bound goes first.
     pub(crate) fn pick(&self, slot: usize, turn: usize) -> Option<Taken> {
         let floor = self.io.idle.floor(slot);
-        if turn % 2 == 1
+        if turn & 1 == 1
             && floor == 0
             && let Some(bound) = self.config.ageing_ticks
             && let Some(taken) = self.pick_overdue(bound)
@@ -190,15 +203,36 @@ impl Core {
         })
     }
 
+    /// Queues a task whose word has said so: from a carrier of `slot`, or from
+    /// outside.
+    pub(crate) fn enqueue(&self, record: &Record, id: TaskId, word: Snapshot, slot: Option<usize>) {
+        record.facts.ready_tick.store(self.tick(), Ordering::Relaxed);
+        self.events.emit(|at| Event::Ready {
+            at,
+            task: id,
+            name: record.name(id.generation()),
+            priority: crate::Priority::of_level(word.level()),
+            lane: word.lane(),
+        });
+        self.push(record, id, word, slot);
+    }
+
     /// Pushes an entry of a task onto its lane's queue and wakes a carrier.
-    fn push(&self, id: TaskId, word: Snapshot, slot: Option<usize>) {
-        let facts = &slab::record(id).facts;
-        let deadline = facts.deadline.load(Ordering::Relaxed);
+    ///
+    /// Nobody is woken for the only entry of the present carrier's own ring,
+    /// unless it is more important than the poll that pushes it: the carrier
+    /// comes to it as soon as that poll ends, and if it does not end, the
+    /// sentinel sees it within a tick. (One wake-up for each local schedule
+    /// cost Tokio a third of one service's throughput, tokio#8065.)
+    fn push(&self, record: &Record, id: TaskId, word: Snapshot, slot: Option<usize>) {
+        let deadline = record.facts.deadline.load(Ordering::Relaxed);
         let level = word.level();
         match word.lane() {
             Lane::Io => {
-                self.io.queue.push(id.raw(), level, deadline, slot);
-                self.io.notify(self, level);
+                let alone = self.io.queue.push(id.raw(), level, deadline, slot);
+                if !(alone && current::level() >= level) {
+                    self.io.notify(self, level);
+                }
             }
             Lane::Cpu => {
                 self.cpu.queue.push(id.raw(), level, deadline, None);
@@ -213,7 +247,7 @@ impl Core {
 
     /// Pushes the second entry of a queued task whose level rose.
     pub(crate) fn push_again(&self, id: TaskId, word: Snapshot) {
-        self.push(id, word, None);
+        self.push(slab::record(id), id, word, None);
     }
 
     /// Hands `slot` from `held` to a relief. False if no relief could be had,
@@ -291,24 +325,5 @@ impl Core {
             wakes: counters.wakes.load(Ordering::Relaxed),
             ready: self.io.queue.depths(),
         }
-    }
-}
-
-impl Schedule for Core {
-    fn schedule(&self, id: TaskId, word: Snapshot) {
-        let facts = &slab::record(id).facts;
-        facts.ready_tick.store(self.tick(), Ordering::Relaxed);
-        let slot = crate::task::current::carrying(|carrying| match carrying {
-            Some(carrying) if carrying.core.number == self.number => carrying.slot,
-            _ => None,
-        });
-        self.events.emit(|at| Event::Ready {
-            at,
-            task: id,
-            name: slab::record(id).name(id.generation()),
-            priority: crate::Priority::of_level(word.level()),
-            lane: word.lane(),
-        });
-        self.push(id, word, slot);
     }
 }

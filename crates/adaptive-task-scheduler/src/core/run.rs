@@ -14,7 +14,7 @@ use crate::{
         job::Fault,
         record::{Claimed, NO_LANE},
         slab,
-        waker::{self, Schedule},
+        waker,
         word::{CANCEL, CONDEMNED, Claim, STARTED, Snapshot, Suspend},
     },
 };
@@ -30,23 +30,26 @@ pub(crate) fn run(carrying: &Carrying, taken: Taken, lane: Lane) {
     let record = slab::record(id);
     match record.claim(id.generation(), taken.level, lane) {
         Ok(claimed) => poll(carrying, id, claimed, lane),
-        Err(Claim::Elsewhere(word)) => carrying.core.schedule(id, word),
+        Err(Claim::Elsewhere(word)) => {
+            carrying.core.enqueue(record, id, word, carrying.slot);
+        }
         Err(_) => carrying.seat.count_stale(),
     }
 }
 
 fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
     let core = &carrying.core;
+    let record = claimed.record();
     let before = claimed.before();
-    if must_stop(&claimed, before) {
+    if before.has(CANCEL | CONDEMNED) && must_stop(&claimed, before) {
         return finish::stop(core, id, claimed);
     }
-    if claimed.record().facts.last_lane.load(Relaxed) != lane as u8 {
+    if record.facts.last_lane.load(Relaxed) != lane as u8 {
         arrive(core, id, &claimed, before, lane);
     }
     let waker = waker::of(id);
     let mut cx = Context::from_waker(&waker);
-    let outside = current::set_task(Some(id));
+    let outside = current::enter(id, before.level());
     carrying.seat.begin_poll(id);
     let polled = claimed.poll(&mut cx);
     carrying.seat.end_poll();
@@ -54,7 +57,7 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
     match polled {
         Poll::Pending => match claimed.suspend() {
             Suspend::Idle => {}
-            Suspend::Requeue(word) => core.schedule(id, word),
+            Suspend::Requeue(word) => core.enqueue(record, id, word, carrying.slot),
         },
         Poll::Ready(Ok(())) => finish::complete(core, id, claimed),
         Poll::Ready(Err(fault)) => finish::fault(core, id, claimed, fault),

@@ -9,11 +9,11 @@ use crate::{
     options::CancelMode,
     priority::Priority,
     task::{
+        current,
         id::{TaskId, TaskName},
         job::Job,
         record::NewTask,
         slab::{self, Place},
-        waker::Schedule,
         word::{self, Snapshot},
     },
 };
@@ -67,13 +67,22 @@ impl Core {
             self.link(id, &description);
         } else {
             let level = description.priority.level();
-            self.schedule(id, Snapshot::new(id.generation(), flags, level, description.lane));
+            let word = Snapshot::new(id.generation(), flags, level, description.lane);
+            self.enqueue(slab::record(id), id, word, self.present_slot());
         }
         if self.phase.load(Ordering::SeqCst) == ENDING {
             // The sentinel's sweep may have passed this place already.
             self.sweep_one(id);
         }
         Ok(id)
+    }
+
+    /// The slot of this scheduler that this thread carries, if it does.
+    fn present_slot(&self) -> Option<usize> {
+        current::carrying(|carrying| match carrying {
+            Some(carrying) if carrying.core.number == self.number => carrying.slot,
+            _ => None,
+        })
     }
 
     fn open(

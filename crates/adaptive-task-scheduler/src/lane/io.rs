@@ -191,6 +191,9 @@ pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
                     stop_searching(core);
                 }
                 run::run(carrying, taken, Lane::Io);
+                if carrying.is_guest && core.is_careful() {
+                    break;
+                }
             }
             None => match lane.idle.park(at, searching, |floor| lane.queue.has_work(floor)) {
                 Park::Parked => return Stop::Parked,

@@ -216,6 +216,7 @@ impl<'a> Sentinel<'a> {
             return false;
         }
         self.last_trouble = Some(now);
+        core.set_careful(true);
         let polled = now.duration_since(seen.since);
         let poll = StuckPoll {
             activity,
@@ -237,6 +238,8 @@ impl<'a> Sentinel<'a> {
             handed_off = true;
         }
         if poll.has_ready {
+            // A push may have relied on this poll to end soon.
+            core.io.notify(core, core.io.queue.top().unwrap_or(0));
             self.open_reserve(task);
         }
         self.sightings[slot] = (!handed_off).then_some(seen);
@@ -387,6 +390,7 @@ impl<'a> Sentinel<'a> {
         if !self.displaced.is_empty() || calm < core.config.tick * QUIET_TICKS {
             return;
         }
+        core.set_careful(false);
         if self.open_reserves > 0 {
             self.close_reserves();
         }

@@ -66,20 +66,26 @@ impl ReadyQueue {
     }
 
     /// Adds an entry, from a carrier of `slot` or from outside. A `deadline`
-    /// of 0 is none.
-    pub(crate) fn push(&self, entry: u64, level: u8, deadline: u64, slot: Option<usize>) {
+    /// of 0 is none. True if the entry is the only one in the slot's ring.
+    pub(crate) fn push(&self, entry: u64, level: u8, deadline: u64, slot: Option<usize>) -> bool {
+        let alone = self.add(entry, level, deadline, slot);
+        self.mark(level);
+        alone
+    }
+
+    fn add(&self, entry: u64, level: u8, deadline: u64, slot: Option<usize>) -> bool {
         let at = usize::from(level);
         let injector = &self.injectors[at];
         let ring = slot.and_then(|slot| self.rings.get(slot));
-        match ring {
-            Some(ring) if deadline == 0 && !injector.has_plain() => {
-                if let Err(entry) = ring[at].push(entry) {
-                    injector.push(entry, 0);
-                }
-            }
-            _ => injector.push(entry, deadline),
+        if let Some(ring) = ring
+            && deadline == 0
+            && !injector.has_plain()
+            && let Ok(alone) = ring[at].push(entry)
+        {
+            return alone;
         }
-        self.mark(level);
+        injector.push(entry, deadline);
+        false
     }
 
     fn mark(&self, level: u8) {
@@ -205,7 +211,8 @@ impl ReadyQueue {
     /// `is_overdue` judges the entries at the fronts.
     pub(crate) fn pick_overdue(&self, is_overdue: impl Fn(u64) -> bool) -> Option<Taken> {
         let mask = self.occupied.load(Ordering::Relaxed);
-        if mask.count_ones() < 2 {
+        if mask & mask.wrapping_sub(1) == 0 {
+            // At most one level has entries: nobody waits behind another.
             return None;
         }
         let top = mask.ilog2() as u8;

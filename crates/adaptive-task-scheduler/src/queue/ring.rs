@@ -73,8 +73,9 @@ impl Ring {
         &self.cells[position % CAPACITY]
     }
 
-    /// Adds an entry at the back. `Err` if the ring is full.
-    pub(crate) fn push(&self, entry: u64) -> Result<(), u64> {
+    /// Adds an entry at the back; says whether the ring seemed empty before.
+    /// `Err` if the ring is full.
+    pub(crate) fn push(&self, entry: u64) -> Result<bool, u64> {
         let mut position = self.tail.load(Ordering::Relaxed);
         loop {
             let cell = self.cell(position);
@@ -99,7 +100,7 @@ impl Ring {
                     cell.entry.store(entry, Ordering::Relaxed);
                     cell.turn.store(next, Ordering::Release);
                     model_fence();
-                    return Ok(());
+                    return Ok(self.head.load(Ordering::Relaxed) == position);
                 }
                 Err(found) => position = found,
             }

@@ -3,7 +3,7 @@
 //! It owns: one thread-local context, set by a carrier for as long as it
 //! carries, and a thread-local memory of the last scheduler looked up.
 
-use super::{id::TaskId, record::Record, waker::Schedule, word::Snapshot};
+use super::{id::TaskId, record::Record, word::Snapshot};
 use crate::{core::Core, lane::seat::Seat, sync::Mutex};
 use std::{
     cell::{Cell, RefCell},
@@ -24,6 +24,7 @@ pub(crate) struct Carrying {
 struct Context {
     carrying: RefCell<Option<Carrying>>,
     task: Cell<Option<TaskId>>,
+    level: Cell<u8>,
     /// The scheduler that was last woken into from outside.
     last: RefCell<(u32, Weak<Core>)>,
 }
@@ -33,6 +34,7 @@ thread_local! {
         Context {
             carrying: RefCell::new(None),
             task: Cell::new(None),
+            level: Cell::new(0),
             last: RefCell::new((u32::MAX, Weak::new())),
         }
     };
@@ -100,6 +102,21 @@ pub(crate) fn task() -> Option<TaskId> {
     CONTEXT.try_with(|context| context.task.get()).ok().flatten()
 }
 
+/// The effective level of the task whose poll this thread is in or has just
+/// ended; 0 if there is none.
+pub(crate) fn level() -> u8 {
+    CONTEXT.try_with(|context| context.level.get()).unwrap_or(0)
+}
+
+/// A poll of the task begins, at its effective level. The task before.
+pub(crate) fn enter(id: TaskId, level: u8) -> Option<TaskId> {
+    let entered = CONTEXT.try_with(|context| {
+        context.level.set(level);
+        context.task.replace(Some(id))
+    });
+    entered.ok().flatten()
+}
+
 /// How this thread carries, if it does.
 pub(crate) fn carrying<R>(look: impl FnOnce(Option<&Carrying>) -> R) -> R {
     // `look` may drop what is given to it even if the thread is ending.
@@ -119,7 +136,17 @@ pub(crate) fn carrying<R>(look: impl FnOnce(Option<&Carrying>) -> R) -> R {
 
 /// Queues a task with its scheduler; `word` has just said that it must be.
 pub(crate) fn schedule(record: &Record, id: TaskId, word: Snapshot) {
-    with_core_of(record, |core| core.schedule(id, word));
+    let number = record.facts.core.load(Ordering::Relaxed);
+    let inside = carrying(|carrying| match carrying {
+        Some(carrying) if carrying.core.number == number => {
+            carrying.core.enqueue(record, id, word, carrying.slot);
+            true
+        }
+        _ => false,
+    });
+    if !inside && let Some(core) = core_of(number) {
+        core.enqueue(record, id, word, None);
+    }
 }
 
 /// Calls `act` with the scheduler of a task, unless that is gone.

@@ -1,7 +1,7 @@
 //! One task: its id and name, its state word, its record, its job.
 //!
-//! Waking goes up: [`waker`] asks the word, and what the word obliges to is
-//! served by whoever [`waker::Schedule`] says, so nothing here knows a queue.
+//! Waking goes up through one door: [`waker`] asks the word, and what the word
+//! obliges to goes through `current::schedule` to the task's scheduler.
 
 pub(crate) mod id;
 #[cfg(not(ats_loom))]

@@ -39,21 +39,24 @@ pub(crate) const NO_LANE: u8 = u8::MAX;
 
 /// Plain facts about a task (rule R4). These are hints for statistics, events
 /// and queue order and carry no protocol, hence std's atomics and `Relaxed`.
+///
+/// In the order of use: what every poll reads comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Facts {
+    /// Nanoseconds after the scheduler's start, 0 for none.
+    pub(crate) deadline: AtomicU64,
     /// Which scheduler of this process the task belongs to.
     pub(crate) core: AtomicU32,
     /// The tick at which it was last queued.
     pub(crate) ready_tick: AtomicU32,
+    pub(crate) own_level: AtomicU8,
+    pub(crate) last_lane: AtomicU8,
+    pub(crate) cancel_mode: AtomicU8,
     /// The tick at which its present donors began to wait; 0 if none do.
     pub(crate) waited_since: AtomicU32,
     /// The most important of those who wait on it, by id.
     pub(crate) waiter: AtomicU64,
-    pub(crate) own_level: AtomicU8,
-    pub(crate) last_lane: AtomicU8,
-    pub(crate) cancel_mode: AtomicU8,
-    /// Nanoseconds after the scheduler's start, 0 for none.
-    pub(crate) deadline: AtomicU64,
     /// Nanoseconds after the scheduler's start of its first poll, 0 if nobody
     /// listened to events then.
     pub(crate) started: AtomicU64,
@@ -62,10 +65,13 @@ pub(crate) struct Facts {
     site: AtomicPtr<Location<'static>>,
 }
 
+/// On cache lines of its own, so that carriers polling neighbours do not
+/// disturb each other, and what a poll needs in the first of them.
+#[repr(C, align(64))]
 pub(crate) struct Record {
     pub(crate) word: TaskWord,
-    pub(crate) facts: Facts,
     job: UnsafeCell<Option<Pin<Box<dyn Job>>>>,
+    pub(crate) facts: Facts,
     links: Mutex<Links>,
 }
 

@@ -9,7 +9,7 @@ use super::{
     current,
     id::TaskId,
     slab,
-    word::{Snapshot, Wake},
+    word::Wake,
 };
 use std::{
     mem::ManuallyDrop,
@@ -19,12 +19,6 @@ use std::{
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("adaptive-task-scheduler needs a 64-bit target: a waker holds a 64-bit task id");
-
-/// Whom a waker tells that a task must be queued.
-pub(crate) trait Schedule {
-    /// The word has said `Enqueue` or `Requeue`: push one entry.
-    fn schedule(&self, id: TaskId, word: Snapshot);
-}
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, forget);
 

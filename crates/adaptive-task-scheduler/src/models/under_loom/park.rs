@@ -1,0 +1,170 @@
+//! Parking against pushing: an entry is never left with everybody parked. A
+//! lost wake-up shows as a deadlock, which loom reports.
+
+use super::{HIGH, LOW};
+use crate::{
+    models::{
+        bell::Bell,
+        carrier::{Entries, Slots},
+    },
+    queue::{ready::Taken, ring::Ring},
+};
+use loom::{model, thread};
+use std::sync::Arc;
+
+/// Two levels, one ring each: what parking needs of a queue and no more, so
+/// that loom gets through it.
+pub(super) struct TwoLevels {
+    low: Ring,
+    high: Ring,
+}
+
+impl TwoLevels {
+    pub(super) fn new() -> Self {
+        Self { low: Ring::new(), high: Ring::new() }
+    }
+}
+
+impl Entries for TwoLevels {
+    fn push(&self, entry: u64, level: u8, _: Option<usize>) {
+        let ring = if level == LOW { &self.low } else { &self.high };
+        ring.push(entry).expect("the model pushes few");
+    }
+
+    fn pick(&self, _: usize, floor: u8) -> Option<Taken> {
+        let high = || self.high.take().map(|entry| Taken { entry, level: HIGH });
+        let low = || self.low.take().map(|entry| Taken { entry, level: LOW });
+        high().or_else(|| if floor == LOW { low() } else { None })
+    }
+
+    fn has_work(&self, floor: u8) -> bool {
+        !self.high.is_empty() || (floor == LOW && !self.low.is_empty())
+    }
+
+    fn top(&self) -> Option<u8> {
+        Some(if self.high.is_empty() { LOW } else { HIGH })
+    }
+}
+
+type Lane = Arc<Slots<TwoLevels>>;
+
+fn lane(slots: usize, reliefs: usize) -> Lane {
+    Arc::new(Slots::new(slots, reliefs, TwoLevels::new()))
+}
+
+/// A thread that carries `slot` and does `run` with each entry.
+fn guest(
+    lane: &Lane,
+    slot: usize,
+    run: impl Fn(Taken) + 'static,
+) -> thread::JoinHandle<()> {
+    let lane = Arc::clone(lane);
+    thread::spawn(move || lane.guest(slot, &run))
+}
+
+fn end(lane: &Lane, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+    lane.end();
+    carriers.into_iter().for_each(|carrier| carrier.join().expect("carries"));
+}
+
+#[test]
+fn a_carrier_that_parks_sees_what_was_just_pushed() {
+    model(|| {
+        let lane = lane(1, 0);
+        let taken = Arc::new(Bell::new());
+        let carrier = guest(&lane, 0, {
+            let taken = Arc::clone(&taken);
+            move |_| taken.ring()
+        });
+        for entry in 1..=2 {
+            lane.push(entry, LOW, None);
+            taken.wait();
+        }
+        end(&lane, [carrier]);
+    });
+}
+
+#[test]
+fn two_pushers_wake_one_carrier_for_both() {
+    model(|| {
+        let lane = lane(1, 0);
+        let taken = [Arc::new(Bell::new()), Arc::new(Bell::new())];
+        let carrier = guest(&lane, 0, {
+            let taken = taken.clone();
+            move |entry| taken[entry.entry as usize - 1].ring()
+        });
+        let pusher = {
+            let lane = Arc::clone(&lane);
+            thread::spawn(move || lane.push(1, LOW, None))
+        };
+        lane.push(2, LOW, None);
+        taken.iter().for_each(|taken| taken.wait());
+        end(&lane, [carrier, pusher]);
+    });
+}
+
+#[test]
+fn the_last_searcher_wakes_the_next() {
+    model(|| {
+        let lane = lane(2, 0);
+        let second = Arc::new(Bell::new());
+        let both = Arc::new(Bell::new());
+        // The first entry's poll lasts until the second was taken, so one
+        // carrier cannot serve both.
+        let run = {
+            let (second, both) = (Arc::clone(&second), Arc::clone(&both));
+            move |taken: Taken| match taken.entry {
+                1 => {
+                    second.wait();
+                    both.ring();
+                }
+                _ => second.ring(),
+            }
+        };
+        let carriers = [guest(&lane, 0, run.clone()), guest(&lane, 1, run)];
+        lane.push(1, LOW, None);
+        lane.push(2, LOW, None);
+        both.wait();
+        end(&lane, carriers);
+    });
+}
+
+#[test]
+fn a_reserve_serves_what_is_above_its_floor_and_nothing_else() {
+    model(|| {
+        // Slot 0 is in a poll all the time; nobody carries it.
+        let lane = lane(2, 0);
+        lane.idle.set_floor(1, HIGH);
+        let taken = Arc::new(Bell::new());
+        let reserve = guest(&lane, 1, {
+            let taken = Arc::clone(&taken);
+            move |entry| {
+                assert_eq!(entry.level, HIGH);
+                taken.ring();
+            }
+        });
+        lane.push(1, LOW, None);
+        lane.push(2, HIGH, None);
+        taken.wait();
+        end(&lane, [reserve]);
+        assert!(lane.queue.has_work(LOW) && !lane.queue.has_work(HIGH));
+    });
+}
+
+#[test]
+fn a_reserve_that_parks_takes_no_wake_up_from_a_slot() {
+    model(|| {
+        let lane = lane(2, 0);
+        lane.idle.set_floor(1, HIGH);
+        let taken = [Arc::new(Bell::new()), Arc::new(Bell::new())];
+        let run = {
+            let taken = taken.clone();
+            move |entry: Taken| taken[entry.entry as usize - 1].ring()
+        };
+        let carriers = [guest(&lane, 0, run.clone()), guest(&lane, 1, run)];
+        lane.push(1, HIGH, None);
+        lane.push(2, LOW, None);
+        taken.iter().for_each(|taken| taken.wait());
+        end(&lane, carriers);
+    });
+}
