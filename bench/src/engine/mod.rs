@@ -98,7 +98,7 @@ pub(crate) struct Counters {
 /// Something to do with an engine, whichever it is.
 pub(crate) trait Scenario {
     type Output;
-    fn run<E: Engine>(self, engine: E) -> Self::Output;
+    fn run<E: Engine>(self, engine: &E) -> Self::Output;
 }
 
 /// Starts the engine of that name and runs the scenario on it.
@@ -108,12 +108,18 @@ pub(crate) trait Scenario {
 /// For a name that is none of the constants above.
 pub(crate) fn with<S: Scenario>(name: &str, workers: usize, scenario: S) -> S::Output {
     match name {
-        TOKIO => scenario.run(Tokio::start(workers)),
-        ASYNC_EXECUTOR => scenario.run(AsyncExecutor::start(workers)),
-        ATS => scenario.run(Ats::start(workers, true)),
-        ATS_NO_SENTINEL => scenario.run(Ats::start(workers, false)),
+        TOKIO => scenario.run(kept(Tokio::start(workers))),
+        ASYNC_EXECUTOR => scenario.run(kept(AsyncExecutor::start(workers))),
+        ATS => scenario.run(kept(Ats::start(workers, true))),
+        ATS_NO_SENTINEL => scenario.run(kept(Ats::start(workers, false))),
         _ => panic!("there is no engine {name}"),
     }
+}
+
+/// Keeps an engine until the process ends. To let go of one would mean to wait
+/// for the polls that are stuck in it, or to cancel tasks under way.
+pub(crate) fn kept<E: Engine>(engine: E) -> &'static E {
+    Box::leak(Box::new(engine))
 }
 
 #[cfg(test)]
@@ -125,7 +131,7 @@ mod tests {
     impl Scenario for SpawnsAndYields {
         type Output = u32;
 
-        fn run<E: Engine>(self, engine: E) -> u32 {
+        fn run<E: Engine>(self, engine: &E) -> u32 {
             let inside = engine.inside();
             let outer = engine.outside().spawn(async move {
                 <E::Inside as Spawn>::yield_now().await;

@@ -130,12 +130,12 @@ impl Scenario for Inversion {
     /// The delays for each number of middling tasks.
     type Output = Vec<Vec<f64>>;
 
-    fn run<E: Engine>(self, engine: E) -> Vec<Vec<f64>> {
+    fn run<E: Engine>(self, engine: &E) -> Vec<Vec<f64>> {
         let mut delays = vec![Vec::new(); MIDDLING.len()];
         // The first round finds everything cold and does not count.
         for round in 0..=self.iterations {
             for ((middling, _), delays) in MIDDLING.iter().zip(&mut delays) {
-                let delay = once(&engine, self.shape, *middling);
+                let delay = once(engine, self.shape, *middling);
                 if round > 0 {
                     delays.push(delay.as_nanos() as f64);
                 }

@@ -91,7 +91,7 @@ struct Stutter {
 impl Scenario for Stutter {
     type Output = Vec<Reading>;
 
-    fn run<E: Engine>(self, engine: E) -> Vec<Reading> {
+    fn run<E: Engine>(self, engine: &E) -> Vec<Reading> {
         let spawner = engine.outside();
         let chunks = Arc::new(AtomicU64::new(0));
         let start = Instant::now();

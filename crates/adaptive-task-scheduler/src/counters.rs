@@ -48,11 +48,17 @@ impl Counters {
     }
 
     pub(crate) fn finished(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.finished.load(Ordering::SeqCst)).sum()
+        self.shards
+            .iter()
+            .map(|shard| shard.finished.load(Ordering::SeqCst))
+            .sum()
     }
 
     pub(crate) fn spawned(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.spawned.load(Ordering::SeqCst)).sum()
+        self.shards
+            .iter()
+            .map(|shard| shard.spawned.load(Ordering::SeqCst))
+            .sum()
     }
 
     /// Tasks spawned and not ended. Ends are read first, so it is never too

@@ -1,8 +1,11 @@
 //! Why a task gave no value, and what was wrong with a request.
 
-use crate::task::{
-    id::{TaskId, TaskName},
-    job::{BoxError, Payload},
+use crate::{
+    quietly::quietly,
+    task::{
+        id::{TaskId, TaskName},
+        job::{BoxError, Payload},
+    },
 };
 use std::{error::Error, fmt, sync::Arc, sync::Mutex, time::Duration};
 
@@ -30,7 +33,10 @@ struct Inner {
 
 enum Cause {
     Failed(BoxError),
-    Panicked { message: String, payload: Mutex<Option<Payload>> },
+    Panicked {
+        message: String,
+        payload: Mutex<Option<Payload>>,
+    },
     Cancelled,
     TimedOut(Duration),
     Dependency(TaskError),
@@ -220,17 +226,18 @@ impl TaskError {
 }
 
 impl Drop for Inner {
-    /// Takes a chain of causes apart in a loop: it may be very long.
+    /// Takes a chain of causes apart in a loop: it may be very long. At its end
+    /// may be a value of somebody else, whose destructor may panic.
     fn drop(&mut self) {
-        let mut next = match &mut self.cause {
-            Cause::Dependency(_) => std::mem::replace(&mut self.cause, Cause::Cancelled),
-            _ => return,
-        };
+        let mut next = std::mem::replace(&mut self.cause, Cause::Cancelled);
         while let Cause::Dependency(error) = next {
             next = match Arc::try_unwrap(error.0) {
                 Ok(mut inner) => std::mem::replace(&mut inner.cause, Cause::Cancelled),
                 Err(_shared) => return,
             };
+        }
+        if let Cause::Failed(_) | Cause::Panicked { .. } = next {
+            quietly(|| drop(next));
         }
     }
 }
@@ -307,7 +314,10 @@ impl BuildError {
     }
 
     pub(crate) fn io(what: &'static str, source: std::io::Error) -> Self {
-        Self { what, source: Some(source) }
+        Self {
+            what,
+            source: Some(source),
+        }
     }
 }
 

@@ -27,7 +27,10 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 /// Something that happened to a task or to the scheduler.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the fields at, task and name say what they are")]
+#[allow(
+    missing_docs,
+    reason = "the fields at, task and name say what they are"
+)]
 pub enum Event {
     /// A task was spawned, to run after the tasks named.
     Spawned {
@@ -39,11 +42,29 @@ pub enum Event {
         after: Vec<(TaskId, TaskName)>,
     },
     /// A task was queued, at its effective priority.
-    Ready { at: Instant, task: TaskId, name: TaskName, priority: Priority, lane: Lane },
+    Ready {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        priority: Priority,
+        lane: Lane,
+    },
     /// A task's first poll begins, on the thread named.
-    Started { at: Instant, task: TaskId, name: TaskName, lane: Lane, thread: String },
+    Started {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        lane: Lane,
+        thread: String,
+    },
     /// A task began to wait on another, declared or by awaiting it.
-    Waiting { at: Instant, task: TaskId, name: TaskName, on: TaskId, on_name: TaskName },
+    Waiting {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        on: TaskId,
+        on_name: TaskName,
+    },
     /// A task has waited longer than the scheduler's patience on one that is
     /// stuck in a poll, which will therefore be relocated.
     Stalled {
@@ -64,19 +85,52 @@ pub enum Event {
         by: Option<(TaskId, TaskName)>,
     },
     /// What had been lent to a task was taken back.
-    Unboosted { at: Instant, task: TaskId, name: TaskName, from: Priority, to: Priority },
+    Unboosted {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        from: Priority,
+        to: Priority,
+    },
     /// A task's polls run on another lane from now on.
-    Relocated { at: Instant, task: TaskId, name: TaskName, from: Lane, to: Lane, why: Why },
+    Relocated {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        from: Lane,
+        to: Lane,
+        why: Why,
+    },
     /// The slot of a task that is stuck in a poll was handed to a relief.
-    HandedOff { at: Instant, task: TaskId, name: TaskName, slot: usize, why: Why },
+    HandedOff {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        slot: usize,
+        why: Why,
+    },
     /// A slot went back from a relief to its Tokio worker.
     TakenBack { at: Instant, slot: usize },
     /// A task gave its value, this long after its first poll began.
-    Completed { at: Instant, task: TaskId, name: TaskName, elapsed: Duration },
+    Completed {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        elapsed: Duration,
+    },
     /// A task ended without a value.
-    Failed { at: Instant, task: TaskId, name: TaskName, error: TaskError },
+    Failed {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        error: TaskError,
+    },
     /// A thread could not be started. Nothing is lost, but the machine is full.
-    ThreadFailed { at: Instant, purpose: &'static str, error: String },
+    ThreadFailed {
+        at: Instant,
+        purpose: &'static str,
+        error: String,
+    },
 }
 
 /// Why a task was promoted.
@@ -202,7 +256,10 @@ impl EventSink {
         let (sender, receiver) = mpsc::channel(capacity.max(1));
         let dropped = Arc::new(AtomicU64::new(0));
         let mut subscribers = self.subscribers.lock();
-        subscribers.push(Subscriber { sender, dropped: Arc::clone(&dropped) });
+        subscribers.push(Subscriber {
+            sender,
+            dropped: Arc::clone(&dropped),
+        });
         self.listening.store(subscribers.len(), Ordering::Release);
         Events { receiver, dropped }
     }
@@ -246,7 +303,9 @@ fn deliver(subscriber: &Subscriber, event: &Event) -> bool {
 #[cfg(feature = "tracing")]
 fn trace(event: &Event) {
     match event {
-        Event::Failed { task, name, error, .. } => {
+        Event::Failed {
+            task, name, error, ..
+        } => {
             tracing::warn!(target: "adaptive_task_scheduler", %task, %name, %error, "failed");
         }
         Event::ThreadFailed { purpose, error, .. } => {

@@ -53,7 +53,9 @@ impl Explanation {
             let blockers = cycle::blockers(&Everywhere, id);
             chain.push(link(id, blockers.len()));
             if chain.len() < LONGEST {
-                next = blockers.into_iter().find(|on| chain.iter().all(|link| link.task != *on));
+                next = blockers
+                    .into_iter()
+                    .find(|on| chain.iter().all(|link| link.task != *on));
             }
         }
         Self { chain }
@@ -93,10 +95,18 @@ impl fmt::Display for Link {
         match self.state {
             TaskState::Blocked => f.write_str("(not started: its dependencies are unfinished)"),
             TaskState::Ready => {
-                write!(f, "(queued on the {lane} lane at {})", self.effective_priority)
+                write!(
+                    f,
+                    "(queued on the {lane} lane at {})",
+                    self.effective_priority
+                )
             }
             TaskState::Running => {
-                write!(f, "(running on the {lane} lane at {})", self.effective_priority)
+                write!(
+                    f,
+                    "(running on the {lane} lane at {})",
+                    self.effective_priority
+                )
             }
             TaskState::Suspended if self.waits_on == 0 => {
                 f.write_str("(suspended: waits for something that is not a task)")

@@ -11,13 +11,10 @@ use crate::{
     graph::{donation, links::Watching},
     handle::TaskHandle,
     options::TaskBuilder,
+    quietly::quietly,
     scheduler::Scheduler,
     sync::Mutex,
-    task::{
-        current,
-        id::TaskId,
-        record, slab,
-    },
+    task::{current, id::TaskId, record, slab},
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -70,8 +67,7 @@ impl Watching for Done {
             state.waker.take()
         };
         if let Some(waker) = waker {
-            let wake = std::panic::AssertUnwindSafe(|| waker.wake());
-            drop(std::panic::catch_unwind(wake));
+            quietly(|| waker.wake());
         }
     }
 }
@@ -180,7 +176,9 @@ impl<T: Send + 'static> TaskGroup<T> {
     }
 
     fn wait(&mut self) -> Result<(), TaskError> {
-        let (now, Some(node)) = (current::task(), self.node) else { return Ok(()) };
+        let (now, Some(node)) = (current::task(), self.node) else {
+            return Ok(());
+        };
         if self.waiter == now {
             return Ok(());
         }
@@ -240,6 +238,8 @@ impl<T> Drop for TaskGroup<T> {
 
 impl<T> fmt::Debug for TaskGroup<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskGroup").field("left", &self.tasks.len()).finish()
+        f.debug_struct("TaskGroup")
+            .field("left", &self.tasks.len())
+            .finish()
     }
 }

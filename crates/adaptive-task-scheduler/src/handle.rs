@@ -62,7 +62,11 @@ impl TaskState {
 
     pub(crate) fn of_id(id: TaskId) -> Self {
         let word = slab::record(id).word.load();
-        if word.generation() == id.generation() { Self::of(word) } else { TaskState::Finished }
+        if word.generation() == id.generation() {
+            Self::of(word)
+        } else {
+            TaskState::Finished
+        }
     }
 }
 
@@ -157,7 +161,11 @@ impl<T> TaskHandle<T> {
             Ok(id) => State::Live { id, waiter: None },
             Err(error) => State::Rejected(error),
         };
-        Self { state, cancel_on_drop, value: PhantomData }
+        Self {
+            state,
+            cancel_on_drop,
+            value: PhantomData,
+        }
     }
 
     /// The task's id. A rejected task has an id that no other task has had.
@@ -198,12 +206,16 @@ impl<T> TaskHandle<T> {
 
     /// Where the task is on its way.
     pub fn state(&self) -> TaskState {
-        self.record().map_or(TaskState::Finished, |record| TaskState::of(record.word.load()))
+        self.record().map_or(TaskState::Finished, |record| {
+            TaskState::of(record.word.load())
+        })
     }
 
     /// The priority that the task was spawned with.
     pub fn priority(&self) -> Priority {
-        let level = self.record().map(|record| record.facts.own_level.load(Relaxed));
+        let level = self
+            .record()
+            .map(|record| record.facts.own_level.load(Relaxed));
         level.map_or_else(Priority::default, Priority::of_level)
     }
 
@@ -216,7 +228,8 @@ impl<T> TaskHandle<T> {
 
     /// Where the task's next poll will run.
     pub fn lane(&self) -> Lane {
-        self.record().map_or(Lane::Io, |record| record.word.load().lane())
+        self.record()
+            .map_or(Lane::Io, |record| record.word.load().lane())
     }
 
     /// Why the task has not ended yet.
@@ -240,7 +253,9 @@ impl<T> TaskHandle<T> {
 
     /// Keeps the edge that stands for this wait where it belongs.
     fn wait(&mut self) -> Result<(), TaskError> {
-        let State::Live { id, waiter } = &mut self.state else { return Ok(()) };
+        let State::Live { id, waiter } = &mut self.state else {
+            return Ok(());
+        };
         let now = current::task();
         if *waiter == now {
             return Ok(());
@@ -275,13 +290,18 @@ impl<T> TaskHandle<T> {
     /// Gives up the handle's interest in a live task. What is returned is the
     /// right to the value of a task that has ended.
     fn give_up(&mut self) -> Option<(TaskId, Ended<'static>)> {
-        let State::Live { id, .. } = self.state else { return None };
+        let State::Live { id, .. } = self.state else {
+            return None;
+        };
         self.end_wait();
         self.state = State::Taken(id);
         let record = slab::record(id);
         // SAFETY: `drop_handle` says that the task is DONE, and `Live` stands
         // for the HANDLE flag, which was given up just now.
-        record.word.drop_handle().then(|| (id, unsafe { Ended::of_handle(record) }))
+        record
+            .word
+            .drop_handle()
+            .then(|| (id, unsafe { Ended::of_handle(record) }))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     counters::bump,
     error::Cancelled,
     event::{Event, Why},
+    lane::holder::Tenure,
     task::{
         current,
         id::TaskId,
@@ -67,7 +68,11 @@ pub fn is_cancelled() -> bool {
 /// # })
 /// ```
 pub fn checkpoint() -> Result<(), Cancelled> {
-    if is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    if is_cancelled() {
+        Err(Cancelled)
+    } else {
+        Ok(())
+    }
 }
 
 /// Says that `f` is about to block this thread, and runs it. In a task on the
@@ -76,15 +81,12 @@ pub fn checkpoint() -> Result<(), Cancelled> {
 pub fn will_block<T>(f: impl FnOnce() -> T) -> T {
     current::carrying(|carrying| {
         let Some(carrying) = carrying else { return };
-        let (Some(slot), Some(task)) = (carrying.slot, current::task()) else { return };
-        let core = &carrying.core;
-        let held = core.io.slots[slot].holder.now();
-        // Only if this thread is still the one that holds the slot.
-        let holds = match held.relief() {
-            None => carrying.is_guest,
-            Some(relief) => core.io.reliefs.is_seat_of(relief, &carrying.seat),
+        let (Some(Tenure { slot, held }), Some(task)) = (carrying.tenure, current::task()) else {
+            return;
         };
-        if holds && core.hand_off(slot, held) {
+        let core = &carrying.core;
+        // Succeeds only if this thread is still the one that holds the slot.
+        if core.hand_off(slot, held) {
             bump(&core.counters.hand_offs);
             core.events.emit(|at| Event::HandedOff {
                 at,

@@ -28,10 +28,13 @@ mod task;
 mod promotion;
 
 #[cfg(not(ats_loom))]
-#[allow(unsafe_code, reason = "gives up the handle's right; cites rule R2 of task::record")]
-mod handle;
-#[cfg(not(ats_loom))]
 mod group;
+#[cfg(not(ats_loom))]
+#[allow(
+    unsafe_code,
+    reason = "gives up the handle's right; cites rule R2 of task::record"
+)]
+mod handle;
 #[cfg(not(ats_loom))]
 mod watch;
 
@@ -49,6 +52,7 @@ mod counters;
 #[allow(unsafe_code, reason = "two system calls")]
 mod os;
 mod priority;
+mod quietly;
 mod sync;
 
 #[cfg(all(test, any(ats_loom, ats_shuttle)))]

@@ -76,7 +76,13 @@ impl<'a> TaskBuilder<'a> {
             after: Vec::new(),
             failed: None,
         };
-        Self { scheduler, description, hinted: false, timeout: None, cancel_on_drop: false }
+        Self {
+            scheduler,
+            description,
+            hinted: false,
+            timeout: None,
+            cancel_on_drop: false,
+        }
     }
 
     /// Names the task and its class. Without a name, the call site of
@@ -204,9 +210,10 @@ impl<'a> TaskBuilder<'a> {
         let core = self.scheduler.core();
         let started = match self.timeout {
             None => core.start(self.description, Box::pin(Cell::new(work))),
-            Some(limit) => {
-                core.start(self.description, Box::pin(Cell::new(Timed::new(work, limit))))
-            }
+            Some(limit) => core.start(
+                self.description,
+                Box::pin(Cell::new(Timed::new(work, limit))),
+            ),
         };
         TaskHandle::new(started, cancel_on_drop)
     }

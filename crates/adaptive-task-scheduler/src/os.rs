@@ -39,7 +39,10 @@ impl ThreadId {
         // The clock of a thread by its id, as the kernel encodes it
         // (include/linux/posix-timers.h: CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED).
         let clock = (!(self.0 as libc::clockid_t) << 3) | 6;
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         // SAFETY: `time` is a valid place for the answer; an unknown clock is
         // answered with an error.
         let answer = unsafe { libc::clock_gettime(clock, &raw mut time) };

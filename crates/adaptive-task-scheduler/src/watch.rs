@@ -10,6 +10,7 @@ use crate::{
     error::TaskError,
     graph::links::Watching,
     handle::TaskState,
+    quietly::quietly,
     sync::Mutex,
     task::{
         current,
@@ -57,9 +58,7 @@ impl Watching for Watched {
             std::mem::take(&mut state.wakers)
         };
         for waker in wakers.into_iter().flatten() {
-            // Anybody's code; a panic in it is not the carrier's.
-            let wake = std::panic::AssertUnwindSafe(|| waker.wake());
-            drop(std::panic::catch_unwind(wake));
+            quietly(|| waker.wake());
         }
     }
 }
@@ -67,22 +66,43 @@ impl Watching for Watched {
 impl Watch {
     pub(crate) fn of(id: TaskId) -> Self {
         let name = edges::name_of(id);
-        let watched = Arc::new(Watched { id, name, state: Mutex::default() });
+        let watched = Arc::new(Watched {
+            id,
+            name,
+            state: Mutex::default(),
+        });
         let record = slab::record(id);
         if let Some(mut links) = record.live_links(id.generation()) {
             links.watchers.push(Arc::clone(&watched) as _);
         } else {
-            let error = record.links_of(id.generation()).and_then(|links| links.error.clone());
+            let error = record
+                .links_of(id.generation())
+                .and_then(|links| links.error.clone());
             watched.state.lock().ended = Some(error.map_or(Ok(()), Err));
         }
-        Self { watched, waiter: None, seat: None }
+        Self {
+            watched,
+            waiter: None,
+            seat: None,
+        }
     }
 
     pub(crate) fn of_error(error: TaskError) -> Self {
         let (id, name) = (error.task(), error.name().clone());
-        let state = State { ended: Some(Err(error)), wakers: Vec::new() };
-        let watched = Arc::new(Watched { id, name, state: Mutex::new(state) });
-        Self { watched, waiter: None, seat: None }
+        let state = State {
+            ended: Some(Err(error)),
+            wakers: Vec::new(),
+        };
+        let watched = Arc::new(Watched {
+            id,
+            name,
+            state: Mutex::new(state),
+        });
+        Self {
+            watched,
+            waiter: None,
+            seat: None,
+        }
     }
 
     /// The task's id.
@@ -102,7 +122,11 @@ impl Watch {
 
     /// Where the task is on its way.
     pub fn state(&self) -> TaskState {
-        if self.is_finished() { TaskState::Finished } else { TaskState::of_id(self.id()) }
+        if self.is_finished() {
+            TaskState::Finished
+        } else {
+            TaskState::of_id(self.id())
+        }
     }
 
     pub(crate) fn error(&self) -> Option<TaskError> {
@@ -176,7 +200,11 @@ impl Future for Watch {
 
 impl Clone for Watch {
     fn clone(&self) -> Self {
-        Self { watched: Arc::clone(&self.watched), waiter: None, seat: None }
+        Self {
+            watched: Arc::clone(&self.watched),
+            waiter: None,
+            seat: None,
+        }
     }
 }
 

@@ -128,21 +128,21 @@ struct Served<'a> {
 impl Scenario for Served<'_> {
     type Output = Vec<Reading>;
 
-    fn run<E: Engine>(self, engine: E) -> Vec<Reading> {
+    fn run<E: Engine>(self, engine: &E) -> Vec<Reading> {
         let echo = ECHO.into_iter().find(|(name, _)| *name == self.row);
         let loaded = match (self.row, echo) {
-            (_, Some((_, connections))) => self.echo(&engine, connections),
-            (ECHO_ONE_CORE | ECHO_ANYWHERE, _) => self.echo(&engine, 1),
+            (_, Some((_, connections))) => self.echo(engine, connections),
+            (ECHO_ONE_CORE | ECHO_ANYWHERE, _) => self.echo(engine, 1),
             (ECHO_BUSY, _) => {
                 let _spinners = loader::spinners(machine::cores(), SpinArguments { seconds: 60 });
-                self.echo(&engine, ECHO_BUSY_CONNECTIONS)
+                self.echo(engine, ECHO_BUSY_CONNECTIONS)
             }
             (PAGE_BY_WRK, _) => {
-                let address = server::page(&engine);
+                let address = server::page(engine);
                 wrk::load(address, PAGE_CONNECTIONS, self.scale)
             }
             (PAGE_BY_CLIENT, _) => {
-                let address = server::page(&engine);
+                let address = server::page(engine);
                 loader::load(address, PAGE_CONNECTIONS, true, self.scale)
             }
             (row, None) => panic!("group B has no row {row}"),

@@ -101,8 +101,8 @@ struct Suites<'a> {
 impl Scenario for Suites<'_> {
     type Output = f64;
 
-    fn run<E: Engine>(self, engine: E) -> f64 {
-        let (engine, clock) = (&engine, &self.clock);
+    fn run<E: Engine>(self, engine: &E) -> f64 {
+        let clock = &self.clock;
         match self.row {
             "spawn_many_local" => tokio_suite::spawn_many_local(engine, clock),
             "spawn_many_remote_idle" => tokio_suite::spawn_many_remote_idle(engine, clock),

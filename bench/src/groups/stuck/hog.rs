@@ -2,7 +2,11 @@
 //! a `std::sync::Mutex`.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -26,10 +30,6 @@ pub(super) struct Hog {
 /// A block, ready to be run by any thread any number of times.
 pub(super) type Block = Arc<dyn Fn() + Send + Sync>;
 
-/// How long the holder leaves the mutex free, so that all who wait get it in
-/// turn. Without it the holder would take it back before any of them is awake.
-const LET_GO: Duration = Duration::from_micros(100);
-
 impl Hog {
     /// The block, and the number of helper threads that it needed.
     pub(super) fn block(self) -> (Block, usize) {
@@ -42,17 +42,26 @@ impl Hog {
     }
 }
 
-/// A thread of ours holds the mutex nearly always, for `length` at a time.
+/// A thread of ours always holds one of two mutexes, each for `length`, and takes
+/// the next before it lets go of the last: whoever wants the one that is held now
+/// has to wait. With a single mutex, tasks that take it in a tight loop would keep
+/// the thread from ever getting it back.
 fn blocked_on_mutex(length: Duration) -> Block {
-    let mutex = Arc::new(Mutex::new(()));
-    let held = mutex.clone();
+    let mutexes = Arc::new([Mutex::new(()), Mutex::new(())]);
+    let held = Arc::new(AtomicUsize::new(0));
+    let (theirs, now) = (mutexes.clone(), held.clone());
     thread::spawn(move || {
-        loop {
-            let guard = held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&mutexes[0]);
+        for turn in 1_usize.. {
             thread::sleep(length);
-            drop(guard);
-            thread::sleep(LET_GO);
+            let next = lock(&mutexes[turn % 2]);
+            held.store(turn % 2, Relaxed);
+            drop(mem::replace(&mut last, next));
         }
     });
-    Arc::new(move || drop(mutex.lock().unwrap_or_else(PoisonError::into_inner)))
+    Arc::new(move || drop(lock(&theirs[now.load(Relaxed)])))
+}
+
+fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -99,13 +99,13 @@ fn run(row: &str, engine: &str, scale: Scale) -> Vec<Reading> {
     let scene = scene_of(row, workers, scale);
     match engine {
         TOKIO_SPAWN_BLOCKING => {
-            let runtime = Tokio::start(workers);
-            let placement = Placement::in_one(&runtime).with_hogs_in_blocking_pool();
+            let runtime = engine::kept(Tokio::start(workers));
+            let placement = Placement::in_one(runtime).with_hogs_in_blocking_pool();
             scene.play(placement)
         }
         TOKIO_TWO_RUNTIMES => {
-            let (important, other) = (Tokio::start(workers), Tokio::start(workers));
-            scene.play(Placement::in_two(&important, &other))
+            let runtime = || engine::kept(Tokio::start(workers));
+            scene.play(Placement::in_two(runtime(), runtime()))
         }
         engine => engine::with(engine, workers, InOne(scene)),
     }
@@ -141,8 +141,8 @@ struct InOne(Scene);
 impl Scenario for InOne {
     type Output = Vec<Reading>;
 
-    fn run<E: Engine>(self, engine: E) -> Vec<Reading> {
-        self.0.play(Placement::in_one(&engine))
+    fn run<E: Engine>(self, engine: &E) -> Vec<Reading> {
+        self.0.play(Placement::in_one(engine))
     }
 }
 

@@ -48,9 +48,22 @@ fn announce(core: &Core, task: TaskId, from: u8, to: u8) {
         if raised {
             let waiter = slab::record(task).facts.waiter.load(Relaxed);
             let by = TaskId::from_raw(waiter).map(|waiter| (waiter, name_of(waiter)));
-            Event::Boosted { at, task, name, from, to, by }
+            Event::Boosted {
+                at,
+                task,
+                name,
+                from,
+                to,
+                by,
+            }
         } else {
-            Event::Unboosted { at, task, name, from, to }
+            Event::Unboosted {
+                at,
+                task,
+                name,
+                from,
+                to,
+            }
         }
     });
 }
@@ -82,7 +95,9 @@ fn add(core: &Core, waiter: TaskId, blocker: TaskId) {
 fn note_waiter(core: &Core, waiter: TaskId, blocker: TaskId) {
     let facts = &slab::record(blocker).facts;
     let now = core.tick();
-    let _ = facts.waited_since.compare_exchange(0, now, Relaxed, Relaxed);
+    let _ = facts
+        .waited_since
+        .compare_exchange(0, now, Relaxed, Relaxed);
     let level = |id: TaskId| slab::record(id).word.load().level();
     let before = TaskId::from_raw(facts.waiter.load(Relaxed));
     if before.is_none_or(|before| level(before) <= level(waiter)) {
@@ -135,7 +150,9 @@ pub(crate) fn declare(core: &Core, waiter: TaskId, blocker: TaskId) {
         links.dependents.push(waiter);
         return;
     }
-    let error = record.links_of(blocker.generation()).and_then(|links| links.error.clone());
+    let error = record
+        .links_of(blocker.generation())
+        .and_then(|links| links.error.clone());
     release(waiter, error.as_ref());
 }
 
@@ -144,7 +161,9 @@ pub(crate) fn release(dependent: TaskId, error: Option<&TaskError>) {
     let record = slab::record(dependent);
     let generation = dependent.generation();
     let name = error.map(|_| name_of(dependent));
-    let Some(mut links) = record.live_links(generation) else { return };
+    let Some(mut links) = record.live_links(generation) else {
+        return;
+    };
     links.missing = links.missing.saturating_sub(1);
     let wake = if let (Some(error), Some(name)) = (error, name) {
         if links.error.is_none() {
@@ -180,13 +199,17 @@ pub(crate) fn add_dependency(
     let record = slab::record(waiter);
     let _one_at_a_time = core.cycles.lock().unwrap_or_else(PoisonError::into_inner);
     // One dependency more keeps the task blocked while this one is declared.
-    let is_blocked = record.live_links(waiter.generation()).is_some_and(|mut links| {
-        let blocked = record.word.load().has(word::BLOCKED) && links.missing > 0;
-        links.missing += u32::from(blocked);
-        blocked
-    });
+    let is_blocked = record
+        .live_links(waiter.generation())
+        .is_some_and(|mut links| {
+            let blocked = record.word.load().has(word::BLOCKED) && links.missing > 0;
+            links.missing += u32::from(blocked);
+            blocked
+        });
     if !is_blocked {
-        return Err(DependencyError(DependencyErrorKind::AlreadyReady(name_of(waiter))));
+        return Err(DependencyError(DependencyErrorKind::AlreadyReady(name_of(
+            waiter,
+        ))));
     }
     donation::add_edge(&Everywhere, waiter, blocker);
     let path = cycle::find(&Everywhere, waiter).map(named);

@@ -8,6 +8,7 @@ use crate::{
     error::TaskError,
     event::Event,
     graph::donation,
+    quietly::quietly,
     task::{
         id::TaskId,
         job::Fault,
@@ -16,19 +17,24 @@ use crate::{
         word::CONDEMNED,
     },
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::Ordering::Relaxed,
-    time::Duration,
-};
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 /// The task's value is there.
 pub(crate) fn complete(core: &Core, id: TaskId, claimed: Claimed<'_>) {
     core.events.emit(|at| {
         let started = claimed.record().facts.started.load(Relaxed);
-        let since = if started == 0 { 0 } else { core.nanos(at).saturating_sub(started) };
+        let since = if started == 0 {
+            0
+        } else {
+            core.nanos(at).saturating_sub(started)
+        };
         let elapsed = Duration::from_nanos(since);
-        Event::Completed { at, task: id, name: claimed.record().name(id.generation()), elapsed }
+        Event::Completed {
+            at,
+            task: id,
+            name: claimed.record().name(id.generation()),
+            elapsed,
+        }
     });
     end(core, id, claimed, None);
 }
@@ -85,12 +91,13 @@ fn end(core: &Core, id: TaskId, claimed: Claimed<'_>, error: Option<TaskError>) 
             error: error.clone(),
         });
     }
+    // Before the handle can tell anybody.
+    core.counters.count_finished();
     let (ending, ended) = claimed.end(error);
     serve(id, ending);
     if let Some(ended) = ended {
         free(id, ended);
     }
-    core.counters.count_finished();
     if !core.is_open() && core.counters.live() == 0 {
         core.drained.notify_waiters();
     }
@@ -99,19 +106,19 @@ fn end(core: &Core, id: TaskId, claimed: Claimed<'_>, error: Option<TaskError>) 
 /// Serves what was linked to a task that has ended.
 pub(crate) fn serve(id: TaskId, ending: Ending) {
     let error = ending.error;
-    let returned = ending.waits_on.into_iter().map(|edge| edge.returned()).collect();
+    let returned = ending
+        .waits_on
+        .into_iter()
+        .map(|edge| edge.returned())
+        .collect();
     donation::settle(&edges::Everywhere, returned);
     for dependent in ending.dependents {
         edges::release(dependent, error.as_ref());
     }
-    // Wakers and watchers may be anybody's code. If one panics, its panic hook
-    // has run; the carrier goes on.
-    let foreign = AssertUnwindSafe(|| {
-        if let Some(waker) = ending.join {
-            waker.wake();
-        }
-    });
-    drop(catch_unwind(foreign));
+    // Wakers may be anybody's code.
+    if let Some(waker) = ending.join {
+        quietly(|| waker.wake());
+    }
     for watcher in ending.watchers {
         watcher.ended(id, error.as_ref());
     }

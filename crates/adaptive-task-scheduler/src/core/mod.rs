@@ -20,7 +20,7 @@ use crate::{
         Lane,
         blocking::BlockingLane,
         cpu::CpuLane,
-        holder::Held,
+        holder::{Boundary, Held, Tenure},
         io::{self, IoLane},
         plug::Plug,
     },
@@ -81,7 +81,9 @@ pub(crate) struct Core {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Core")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 
@@ -203,10 +205,19 @@ impl Core {
         })
     }
 
-    /// Queues a task whose word has said so: from a carrier of `slot`, or from
-    /// outside.
-    pub(crate) fn enqueue(&self, record: &Record, id: TaskId, word: Snapshot, slot: Option<usize>) {
-        record.facts.ready_tick.store(self.tick(), Ordering::Relaxed);
+    /// Queues a task whose word has said so: from the carrier that has `tenure`
+    /// here, or from outside.
+    pub(crate) fn enqueue(
+        &self,
+        record: &Record,
+        id: TaskId,
+        word: Snapshot,
+        tenure: Option<Tenure>,
+    ) {
+        record
+            .facts
+            .ready_tick
+            .store(self.tick(), Ordering::Relaxed);
         self.events.emit(|at| Event::Ready {
             at,
             task: id,
@@ -214,7 +225,7 @@ impl Core {
             priority: crate::Priority::of_level(word.level()),
             lane: word.lane(),
         });
-        self.push(record, id, word, slot);
+        self.push(record, id, word, tenure);
     }
 
     /// Pushes an entry of a task onto its lane's queue and wakes a carrier.
@@ -222,15 +233,18 @@ impl Core {
     /// Nobody is woken for the only entry of the present carrier's own ring,
     /// unless it is more important than the poll that pushes it: the carrier
     /// comes to it as soon as that poll ends, and if it does not end, the
-    /// sentinel sees it within a tick. (One wake-up for each local schedule
-    /// cost Tokio a third of one service's throughput, tokio#8065.)
-    fn push(&self, record: &Record, id: TaskId, word: Snapshot, slot: Option<usize>) {
+    /// sentinel sees it within a tick. If the carrier has lost its slot, nobody
+    /// comes, so that is asked after the push; if it loses the slot later, the
+    /// relief comes and looks. (One wake-up for each local schedule cost Tokio a
+    /// third of one service's throughput, tokio#8065.)
+    fn push(&self, record: &Record, id: TaskId, word: Snapshot, tenure: Option<Tenure>) {
         let deadline = record.facts.deadline.load(Ordering::Relaxed);
         let level = word.level();
         match word.lane() {
             Lane::Io => {
+                let slot = tenure.map(|tenure| tenure.slot);
                 let alone = self.io.queue.push(id.raw(), level, deadline, slot);
-                if !(alone && current::level() >= level) {
+                if !(alone && current::level() >= level && self.will_come(tenure)) {
                     self.io.notify(self, level);
                 }
             }
@@ -243,6 +257,15 @@ impl Core {
                 self.blocking.notify(self);
             }
         }
+    }
+
+    /// Whether a carrier holds its slot and, if its poll lasts, the sentinel
+    /// will see to it.
+    fn will_come(&self, tenure: Option<Tenure>) -> bool {
+        self.config.promotion
+            && tenure.is_some_and(|Tenure { slot, held }| {
+                self.io.slots[slot].holder.boundary(held) == Boundary::Keep
+            })
     }
 
     /// Pushes the second entry of a queued task whose level rose.
@@ -259,7 +282,9 @@ impl Core {
             return true;
         }
         let Some(core) = self.me() else { return false };
-        let Some(relief) = self.io.reliefs.take(&core) else { return false };
+        let Some(relief) = self.io.reliefs.take(&core) else {
+            return false;
+        };
         match holder.hand_off(held, relief) {
             Some(held) => {
                 self.io.reliefs.assign(relief, slot, held);

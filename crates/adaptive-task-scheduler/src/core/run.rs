@@ -13,8 +13,7 @@ use crate::{
         id::TaskId,
         job::Fault,
         record::{Claimed, NO_LANE},
-        slab,
-        waker,
+        slab, waker,
         word::{CANCEL, CONDEMNED, Claim, STARTED, Snapshot, Suspend},
     },
 };
@@ -26,12 +25,14 @@ use std::{
 
 /// Polls the task that an entry names, if the entry is not stale.
 pub(crate) fn run(carrying: &Carrying, taken: Taken, lane: Lane) {
-    let Some(id) = TaskId::from_raw(taken.entry) else { return };
+    let Some(id) = TaskId::from_raw(taken.entry) else {
+        return;
+    };
     let record = slab::record(id);
     match record.claim(id.generation(), taken.level, lane) {
         Ok(claimed) => poll(carrying, id, claimed, lane),
         Err(Claim::Elsewhere(word)) => {
-            carrying.core.enqueue(record, id, word, carrying.slot);
+            carrying.core.enqueue(record, id, word, carrying.tenure);
         }
         Err(_) => carrying.seat.count_stale(),
     }
@@ -57,7 +58,7 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
     match polled {
         Poll::Pending => match claimed.suspend() {
             Suspend::Idle => {}
-            Suspend::Requeue(word) => core.enqueue(record, id, word, carrying.slot),
+            Suspend::Requeue(word) => core.enqueue(record, id, word, carrying.tenure),
         },
         Poll::Ready(Ok(())) => finish::complete(core, id, claimed),
         Poll::Ready(Err(fault)) => finish::fault(core, id, claimed, fault),
@@ -84,7 +85,10 @@ fn arrive(core: &Core, id: TaskId, claimed: &Claimed<'_>, before: Snapshot, lane
                 task: id,
                 name: record.name(id.generation()),
                 lane,
-                thread: std::thread::current().name().unwrap_or("unnamed").to_owned(),
+                thread: std::thread::current()
+                    .name()
+                    .unwrap_or("unnamed")
+                    .to_owned(),
             }
         });
     }

@@ -5,7 +5,7 @@ use super::{Core, ENDING, edges, finish};
 use crate::{
     error::TaskError,
     event::Event,
-    lane::Lane,
+    lane::{Lane, holder::Tenure},
     options::CancelMode,
     priority::Priority,
     task::{
@@ -35,7 +35,9 @@ pub(crate) struct Description {
 
 impl Description {
     fn task_name(&self) -> TaskName {
-        self.name.clone().unwrap_or_else(|| TaskName::of_site(self.site))
+        self.name
+            .clone()
+            .unwrap_or_else(|| TaskName::of_site(self.site))
     }
 
     fn reject(&self, why: &'static str) -> TaskError {
@@ -68,7 +70,7 @@ impl Core {
         } else {
             let level = description.priority.level();
             let word = Snapshot::new(id.generation(), flags, level, description.lane);
-            self.enqueue(slab::record(id), id, word, self.present_slot());
+            self.enqueue(slab::record(id), id, word, self.present_tenure());
         }
         if self.phase.load(Ordering::SeqCst) == ENDING {
             // The sentinel's sweep may have passed this place already.
@@ -78,9 +80,9 @@ impl Core {
     }
 
     /// The slot of this scheduler that this thread carries, if it does.
-    fn present_slot(&self) -> Option<usize> {
+    fn present_tenure(&self) -> Option<Tenure> {
         current::carrying(|carrying| match carrying {
-            Some(carrying) if carrying.core.number == self.number => carrying.slot,
+            Some(carrying) if carrying.core.number == self.number => carrying.tenure,
             _ => None,
         })
     }
@@ -129,7 +131,11 @@ impl Core {
             name: description.task_name(),
             priority: description.priority,
             lane: description.lane,
-            after: description.after.iter().map(|&on| (on, edges::name_of(on))).collect(),
+            after: description
+                .after
+                .iter()
+                .map(|&on| (on, edges::name_of(on)))
+                .collect(),
         });
     }
 

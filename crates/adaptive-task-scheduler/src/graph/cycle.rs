@@ -15,7 +15,10 @@ use std::collections::{HashMap, hash_map::Entry};
 
 /// Whether anybody waits on the task.
 pub(crate) fn has_waiters(tasks: &impl Tasks, id: TaskId) -> bool {
-    tasks.record(id).live_links(id.generation()).is_some_and(|links| links.has_waiters())
+    tasks
+        .record(id)
+        .live_links(id.generation())
+        .is_some_and(|links| links.has_waiters())
 }
 
 /// The tasks on a cycle through `waiter`, in the order of waiting, beginning

@@ -95,7 +95,9 @@ impl Links {
 
     /// Rule L2.
     pub(crate) fn effective(&self, own: u8) -> u8 {
-        let lent = (0..LEVELS as u8).rev().find(|&level| self.lent[usize::from(level)] > 0);
+        let lent = (0..LEVELS as u8)
+            .rev()
+            .find(|&level| self.lent[usize::from(level)] > 0);
         lent.map_or(own, |level| level.max(own))
     }
 
@@ -115,7 +117,11 @@ impl Links {
         for edge in &mut self.waits_on {
             if edge.lent != level {
                 let minus = Some(std::mem::replace(&mut edge.lent, level));
-                changes.push(Change { to: edge.on, minus, plus: Some(level) });
+                changes.push(Change {
+                    to: edge.on,
+                    minus,
+                    plus: Some(level),
+                });
             }
         }
     }
@@ -123,7 +129,11 @@ impl Links {
     /// Adds an edge. What it changes is for the caller to carry on.
     pub(crate) fn add_edge(&mut self, on: TaskId, level: u8) -> Change {
         self.waits_on.push(Edge { on, lent: level });
-        Change { to: on, minus: None, plus: Some(level) }
+        Change {
+            to: on,
+            minus: None,
+            plus: Some(level),
+        }
     }
 
     /// Takes one edge to `on` away.
@@ -149,6 +159,10 @@ impl Links {
 impl Edge {
     /// The change that taking this edge away makes.
     pub(crate) fn returned(self) -> Change {
-        Change { to: self.on, minus: Some(self.lent), plus: None }
+        Change {
+            to: self.on,
+            minus: Some(self.lent),
+            plus: None,
+        }
     }
 }

@@ -34,7 +34,11 @@ pub(crate) struct BlockingLane {
 
 impl BlockingLane {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { queue: ReadyQueue::new(0), runners: AtomicUsize::new(0), limit }
+        Self {
+            queue: ReadyQueue::new(0),
+            runners: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     /// Adds a runner if there is work and room.
@@ -43,11 +47,18 @@ impl BlockingLane {
             return;
         }
         let next = |runners: usize| (runners < self.limit).then_some(runners + 1);
-        if self.runners.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).is_err() {
+        if self
+            .runners
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next)
+            .is_err()
+        {
             return;
         }
         let Some(core) = core.me() else { return };
-        let runner = Runner { core: Arc::clone(&core), has_run: false };
+        let runner = Runner {
+            core: Arc::clone(&core),
+            has_run: false,
+        };
         // Tokio panics if it cannot start its first thread. The task stays
         // queued, and the sentinel tries again.
         let spawned = catch_unwind(AssertUnwindSafe(|| {
@@ -55,7 +66,11 @@ impl BlockingLane {
         }));
         if spawned.is_err() {
             let error = "Tokio could not start a blocking thread".to_owned();
-            core.events.emit(|at| Event::ThreadFailed { at, purpose: "blocking", error });
+            core.events.emit(|at| Event::ThreadFailed {
+                at,
+                purpose: "blocking",
+                error,
+            });
         }
     }
 }
@@ -73,7 +88,7 @@ impl Runner {
         let carrying = Carrying {
             core: Arc::clone(&self.core),
             seat: Arc::new(Seat::default()),
-            slot: None,
+            tenure: None,
             is_guest: false,
         };
         let _carry = Carry::begin(carrying.clone());

@@ -48,7 +48,10 @@ pub(crate) struct CpuLane {
 
 impl CpuLane {
     pub(crate) fn new(threads: usize) -> Self {
-        let place = |_| Place { seat: Arc::default(), waker: OnceLock::new() };
+        let place = |_| Place {
+            seat: Arc::default(),
+            waker: OnceLock::new(),
+        };
         Self {
             queue: ReadyQueue::new(0),
             idle: Idle::new(threads),
@@ -69,8 +72,7 @@ impl CpuLane {
     pub(crate) fn notify(&self, core: &Core, level: u8) {
         if let Some(at) = self.idle.notify(level) {
             self.wake(at);
-        } else if self.started.load(Ordering::Relaxed) < self.places.len()
-            && self.queue.has_work(0)
+        } else if self.started.load(Ordering::Relaxed) < self.places.len() && self.queue.has_work(0)
         {
             self.start_one(core);
         }
@@ -78,8 +80,12 @@ impl CpuLane {
 
     fn start_one(&self, core: &Core) {
         let next = |started: usize| (started < self.places.len()).then_some(started + 1);
-        let claimed = self.started.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        let (Ok(at), Some(core)) = (claimed, core.me()) else { return };
+        let claimed = self
+            .started
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let (Ok(at), Some(core)) = (claimed, core.me()) else {
+            return;
+        };
         if thread::start(&core, "cpu", move |core| carry(core, at)).is_err() {
             // Another push, or the sentinel, tries again.
             self.started.fetch_sub(1, Ordering::Relaxed);
@@ -113,8 +119,12 @@ impl CpuLane {
 /// The life of one CPU thread.
 fn carry(core: &Arc<Core>, at: usize) {
     let seat = Arc::clone(&core.cpu.places[at].seat);
-    let carrying =
-        Carrying { core: Arc::clone(core), seat, slot: None, is_guest: false };
+    let carrying = Carrying {
+        core: Arc::clone(core),
+        seat,
+        tenure: None,
+        is_guest: false,
+    };
     let _carry = Carry::begin(carrying.clone());
     thread::drive(core, |cx| step(&carrying, at, cx));
 }
@@ -124,7 +134,11 @@ fn step(carrying: &Carrying, at: usize, cx: &mut Context<'_>) -> Poll<()> {
     let lane = &core.cpu;
     lane.places[at].waker.get_or_init(|| cx.waker().clone());
     let Begin::Active { mut searching } = lane.idle.begin(at) else {
-        return if core.is_ending() { Poll::Ready(()) } else { Poll::Pending };
+        return if core.is_ending() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        };
     };
     for _ in 0..POLLS {
         if core.is_ending() {
@@ -137,7 +151,10 @@ fn step(carrying: &Carrying, at: usize, cx: &mut Context<'_>) -> Poll<()> {
                 }
                 run::run(carrying, taken, Lane::Cpu);
             }
-            None => match lane.idle.park(at, searching, |floor| lane.queue.has_work(floor)) {
+            None => match lane
+                .idle
+                .park(at, searching, |floor| lane.queue.has_work(floor))
+            {
                 Park::Parked => return Poll::Pending,
                 Park::Work { searching: now } => searching = now,
             },

@@ -3,7 +3,10 @@
 //! It owns: nothing but the future's own slot number. Dropping a guest means
 //! that Tokio's runtime is shutting down, and ends the scheduler.
 
-use super::io::{self, Stop};
+use super::{
+    holder::{Held, Tenure},
+    io::{self, Stop},
+};
 use crate::{
     core::Core,
     task::current::{Carry, Carrying},
@@ -22,14 +25,20 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(core: &Arc<Core>, at: usize) -> Self {
-        Self { core: Arc::clone(core), at }
+        Self {
+            core: Arc::clone(core),
+            at,
+        }
     }
 
-    fn carrying(&self) -> Carrying {
+    fn carrying(&self, held: Held) -> Carrying {
         Carrying {
             core: Arc::clone(&self.core),
             seat: Arc::clone(&self.core.io.slots[self.at].seat),
-            slot: Some(self.at),
+            tenure: Some(Tenure {
+                slot: self.at,
+                held,
+            }),
             is_guest: true,
         }
     }
@@ -56,7 +65,7 @@ impl Future for Guest {
                 return Poll::Pending;
             }
         };
-        let carrying = self.carrying();
+        let carrying = self.carrying(held);
         let stop = {
             let _carry = Carry::begin(carrying.clone());
             io::carry(&carrying, self.at, held)
@@ -100,7 +109,10 @@ pub(crate) struct Displacer {
 
 impl Displacer {
     pub(crate) fn new(core: &Arc<Core>, at: usize) -> Self {
-        Self { core: Arc::clone(core), at }
+        Self {
+            core: Arc::clone(core),
+            at,
+        }
     }
 }
 
@@ -111,6 +123,10 @@ impl Future for Displacer {
         let slot = &self.core.io.slots[self.at];
         slot.displacer.get_or_init(|| cx.waker().clone());
         slot.displacer_ready.store(true, Ordering::Release);
-        if self.core.is_ending() { Poll::Ready(()) } else { Poll::Pending }
+        if self.core.is_ending() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }

@@ -16,7 +16,15 @@
 //!    it at its next boundary and gives the slot back, which raises the epoch.
 //!    A relief that gets stuck meanwhile is handed off to the guest itself.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+//!
+//! The looks at the word are `SeqCst`, as its changes are: whoever pushes an
+//! entry and then finds that it still holds its slot may rely on a later hand-off
+//! to bring a relief that finds the entry.
+
+use crate::sync::{
+    atomic::{AtomicU64, Ordering},
+    model_fence,
+};
 
 const WANTED: u64 = 1 << 31;
 const EPOCH: u64 = 1 << 32;
@@ -29,8 +37,17 @@ pub(crate) struct Held(u64);
 impl Held {
     /// The relief's number; `None` for the guest.
     pub(crate) fn relief(self) -> Option<usize> {
-        (self.0 & RELIEF_MASK).checked_sub(1).map(|number| number as usize)
+        (self.0 & RELIEF_MASK)
+            .checked_sub(1)
+            .map(|number| number as usize)
     }
+}
+
+/// A carrier's hold on a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tenure {
+    pub(crate) slot: usize,
+    pub(crate) held: Held,
 }
 
 /// What a carrier finds between two polls.
@@ -62,7 +79,8 @@ impl Holder {
     }
 
     pub(crate) fn boundary(&self, held: Held) -> Boundary {
-        let now = self.0.load(Ordering::Acquire);
+        model_fence();
+        let now = self.0.load(Ordering::SeqCst);
         if now == held.0 {
             Boundary::Keep
         } else if now == held.0 | WANTED {
@@ -88,9 +106,12 @@ impl Holder {
 
     fn replace(&self, now: u64, next: u64) -> Option<Held> {
         self.0
-            .compare_exchange(now, next, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(now, next, Ordering::SeqCst, Ordering::Relaxed)
             .ok()
-            .map(|_| Held(next))
+            .map(|_| {
+                model_fence();
+                Held(next)
+            })
     }
 
     /// The guest asks for its slot. `Ok` if it holds it; else the relief that

@@ -67,13 +67,18 @@ pub(crate) enum Begin {
 pub(crate) enum Park {
     Parked,
     /// There is work after all; whether the slot counts as searching now.
-    Work { searching: bool },
+    Work {
+        searching: bool,
+    },
 }
 
 impl Idle {
     /// All slots begin active.
     pub(crate) fn new(slots: usize) -> Self {
-        let place = |_| Place { phase: AtomicU8::new(ACTIVE), floor: AtomicU8::new(0) };
+        let place = |_| Place {
+            phase: AtomicU8::new(ACTIVE),
+            floor: AtomicU8::new(0),
+        };
         Self {
             searching: AtomicUsize::new(0),
             parked: AtomicUsize::new(0),
@@ -127,19 +132,16 @@ impl Idle {
             PARKED => Begin::StillParked,
             woken @ (SEARCHING | CALLED) => {
                 phase.store(ACTIVE, Ordering::Relaxed);
-                Begin::Active { searching: woken == SEARCHING }
+                Begin::Active {
+                    searching: woken == SEARCHING,
+                }
             }
             _ => Begin::Active { searching: false },
         }
     }
 
     /// The carrier of `slot` found nothing. `has_work` looks at the queues.
-    pub(crate) fn park(
-        &self,
-        slot: usize,
-        searching: bool,
-        has_work: impl Fn(u8) -> bool,
-    ) -> Park {
+    pub(crate) fn park(&self, slot: usize, searching: bool, has_work: impl Fn(u8) -> bool) -> Park {
         let mut list = self.list.lock();
         debug_assert!(!list.contains(&slot), "parked twice");
         list.push(slot);
@@ -150,7 +152,11 @@ impl Idle {
         }
         drop(list);
         model_fence();
-        if has_work(self.floor(slot)) { self.unpark(slot) } else { Park::Parked }
+        if has_work(self.floor(slot)) {
+            self.unpark(slot)
+        } else {
+            Park::Parked
+        }
     }
 
     /// Takes `slot` off the list again, unless somebody else did.

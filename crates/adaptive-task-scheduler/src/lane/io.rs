@@ -124,7 +124,7 @@ impl IoLane {
         let slot = &self.slots[at];
         if let Some(guest) = slot.guest.get() {
             guest.wake_by_ref();
-            if is_inside_a_worker_task() {
+            if is_inside_a_worker_poll(core) {
                 displace(core, slot);
             }
         }
@@ -139,12 +139,18 @@ impl IoLane {
 }
 
 /// Whether a guest woken now would land in the LIFO slot of a worker that is
-/// inside a poll. (The driver wakes from a worker too, but outside of any task,
-/// and the worker runs what was woken next.)
-fn is_inside_a_worker_task() -> bool {
+/// inside a poll.
+///
+/// That is so inside a guest. Elsewhere on a worker it is either a plain Tokio
+/// task or the driver that wakes, and nothing public tells which: a worker runs
+/// as a blocking task of Tokio's, so even its driver has a task id. The driver
+/// is by far the more frequent, and displacing there makes every I/O event wake
+/// a second worker (echo at 0.7 of Tokio). So it is done only while polls get
+/// stuck.
+fn is_inside_a_worker_poll(core: &Core) -> bool {
     current::carrying(|carrying| match carrying {
         Some(carrying) => carrying.is_guest,
-        None => tokio::task::try_id().is_some(),
+        None => core.is_careful() && tokio::task::try_id().is_some(),
     })
 }
 
@@ -195,7 +201,10 @@ pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
                     break;
                 }
             }
-            None => match lane.idle.park(at, searching, |floor| lane.queue.has_work(floor)) {
+            None => match lane
+                .idle
+                .park(at, searching, |floor| lane.queue.has_work(floor))
+            {
                 Park::Parked => return Stop::Parked,
                 Park::Work { searching: now } => searching = now,
             },

@@ -69,7 +69,10 @@ impl Plug {
     pub(crate) fn wait_until_in(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.wanted && !state.is_in && !state.ended {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -81,10 +84,17 @@ impl Plug {
             while state.wanted {
                 state.is_in = true;
                 self.changed.notify_all();
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
             state.is_in = false;
-            if state.ended { Poll::Ready(()) } else { Poll::Pending }
+            if state.ended {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
     }

@@ -10,7 +10,7 @@
 //! retired; then its thread ends.
 
 use super::{
-    holder::Held,
+    holder::{Held, Tenure},
     io::{self, Stop},
     seat::Seat,
     thread,
@@ -137,13 +137,13 @@ impl Reliefs {
         self.get(number).map(|relief| Arc::clone(&relief.seat))
     }
 
-    /// Whether the relief of that number sits on `seat`.
-    pub(crate) fn is_seat_of(&self, number: usize, seat: &Arc<Seat>) -> bool {
-        self.get(number).is_some_and(|relief| Arc::ptr_eq(&relief.seat, seat))
-    }
-
     pub(crate) fn seats(&self) -> Vec<Arc<Seat>> {
-        self.0.lock().all.iter().map(|relief| Arc::clone(&relief.seat)).collect()
+        self.0
+            .lock()
+            .all
+            .iter()
+            .map(|relief| Arc::clone(&relief.seat))
+            .collect()
     }
 
     pub(crate) fn spares(&self) -> usize {
@@ -152,7 +152,9 @@ impl Reliefs {
 
     /// Ends the thread of one spare.
     pub(crate) fn retire_one(&self) {
-        let Some(number) = self.0.lock().spare.pop() else { return };
+        let Some(number) = self.0.lock().spare.pop() else {
+            return;
+        };
         if let Some(relief) = self.get(number) {
             *relief.assignment.lock() = Assignment::Retired;
             relief.wake();
@@ -197,7 +199,7 @@ fn carry(core: &Arc<Core>, relief: &Relief, slot: usize, held: Held) -> Stop {
     let carrying = Carrying {
         core: Arc::clone(core),
         seat: Arc::clone(&relief.seat),
-        slot: Some(slot),
+        tenure: Some(Tenure { slot, held }),
         is_guest: false,
     };
     let _carry = Carry::begin(carrying.clone());

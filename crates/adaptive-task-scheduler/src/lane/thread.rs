@@ -31,12 +31,15 @@ pub(crate) fn start(
             .name(format!("{}-{purpose}", core.config.thread_name))
             .spawn(move || run(inner, body))
     } else {
-        Err(io::Error::other(format!("the limit of {limit} threads is reached")))
+        Err(io::Error::other(format!(
+            "the limit of {limit} threads is reached"
+        )))
     };
     if let Err(error) = &started {
         counters.thread_stopped();
         let error = error.to_string();
-        core.events.emit(|at| Event::ThreadFailed { at, purpose, error });
+        core.events
+            .emit(|at| Event::ThreadFailed { at, purpose, error });
     }
     started
 }

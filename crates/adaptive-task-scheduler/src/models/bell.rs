@@ -18,7 +18,10 @@ pub(crate) struct Bell {
 
 impl Bell {
     pub(crate) fn new() -> Self {
-        Self { is_rung: Mutex::new(false), changed: Condvar::new() }
+        Self {
+            is_rung: Mutex::new(false),
+            changed: Condvar::new(),
+        }
     }
 
     pub(crate) fn ring(&self) {

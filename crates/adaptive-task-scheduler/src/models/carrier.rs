@@ -27,15 +27,16 @@ const POLLS: usize = 3;
 
 /// The queue of a lane, as its carriers use it.
 pub(crate) trait Entries {
-    fn push(&self, entry: u64, level: u8, slot: Option<usize>);
+    /// True if the entry is the only one in the slot's ring.
+    fn push(&self, entry: u64, level: u8, slot: Option<usize>) -> bool;
     fn pick(&self, slot: usize, floor: u8) -> Option<Taken>;
     fn has_work(&self, floor: u8) -> bool;
     fn top(&self) -> Option<u8>;
 }
 
 impl Entries for ReadyQueue {
-    fn push(&self, entry: u64, level: u8, slot: Option<usize>) {
-        ReadyQueue::push(self, entry, level, 0, slot);
+    fn push(&self, entry: u64, level: u8, slot: Option<usize>) -> bool {
+        ReadyQueue::push(self, entry, level, 0, slot)
     }
 
     fn pick(&self, slot: usize, floor: u8) -> Option<Taken> {
@@ -88,9 +89,14 @@ pub(crate) struct Slots<Q> {
 
 impl<Q: Entries> Slots<Q> {
     pub(crate) fn new(slots: usize, reliefs: usize, queue: Q) -> Self {
-        let slot = |_| Slot { holder: Holder::guest(), guest: Bell::new() };
-        let relief =
-            |_| Relief { bell: Bell::new(), assignment: Mutex::new(Assignment::Spare) };
+        let slot = |_| Slot {
+            holder: Holder::guest(),
+            guest: Bell::new(),
+        };
+        let relief = |_| Relief {
+            bell: Bell::new(),
+            assignment: Mutex::new(Assignment::Spare),
+        };
         Self {
             queue,
             idle: Idle::new(slots),
@@ -105,10 +111,20 @@ impl<Q: Entries> Slots<Q> {
         &self.slots[slot].holder
     }
 
-    /// Adds an entry and wakes a carrier for it.
-    pub(crate) fn push(&self, entry: u64, level: u8, slot: Option<usize>) {
-        self.queue.push(entry, level, slot);
+    /// Adds an entry from outside, and wakes a carrier for it.
+    pub(crate) fn push(&self, entry: u64, level: u8) {
+        self.queue.push(entry, level, None);
         self.notify(level);
+    }
+
+    /// Adds an entry from within a poll of level `present` on `slot`. Nobody is
+    /// woken for the only one in the slot's ring, to which its carrier comes,
+    /// unless it is more important than that poll.
+    pub(crate) fn push_within(&self, entry: u64, level: u8, slot: usize, present: u8) {
+        let alone = self.queue.push(entry, level, Some(slot));
+        if !(alone && present >= level) {
+            self.notify(level);
+        }
     }
 
     fn notify(&self, level: u8) {
@@ -143,7 +159,9 @@ impl<Q: Entries> Slots<Q> {
             self.wake(slot);
             return true;
         }
-        let Some(relief) = self.spare.lock().pop() else { return false };
+        let Some(relief) = self.spare.lock().pop() else {
+            return false;
+        };
         match holder.hand_off(held, relief) {
             Some(held) => {
                 *self.reliefs[relief].assignment.lock() = Assignment::Slot(slot, held);
@@ -246,7 +264,10 @@ impl<Q: Entries> Slots<Q> {
                     }
                     run(taken);
                 }
-                None => match self.idle.park(at, searching, |floor| self.queue.has_work(floor)) {
+                None => match self
+                    .idle
+                    .park(at, searching, |floor| self.queue.has_work(floor))
+                {
                     Park::Parked => return Stop::Parked,
                     Park::Work { searching: now } => {
                         searching = now;

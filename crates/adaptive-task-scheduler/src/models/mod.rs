@@ -20,5 +20,8 @@ mod bell;
 mod carrier;
 mod probe;
 mod steps;
-#[allow(unsafe_code, reason = "opens records, as the slab does; each block cites a rule of task::record")]
+#[allow(
+    unsafe_code,
+    reason = "opens records, as the slab does; each block cites a rule of task::record"
+)]
 mod table;

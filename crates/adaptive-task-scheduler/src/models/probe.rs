@@ -58,7 +58,14 @@ impl Probe {
         step: impl FnMut() -> Poll<Result<(), Fault>> + Send + 'static,
     ) -> (Self, Arc<Seen>) {
         let seen = Arc::new(Seen::default());
-        (Self { seen: Arc::clone(&seen), step: Box::new(step), value: None }, seen)
+        (
+            Self {
+                seen: Arc::clone(&seen),
+                step: Box::new(step),
+                value: None,
+            },
+            seen,
+        )
     }
 
     /// A job that gives its value in its first poll.
@@ -90,7 +97,9 @@ impl Job for Probe {
 
     fn take(mut self: Pin<&mut Self>, target: &mut dyn Any) {
         self.seen.takes.fetch_add(1, Relaxed);
-        let target = target.downcast_mut::<Option<u32>>().expect("a probe gives a u32");
+        let target = target
+            .downcast_mut::<Option<u32>>()
+            .expect("a probe gives a u32");
         *target = self.value.take();
     }
 }

@@ -20,7 +20,9 @@ impl<L: Line> Table<L> {
     /// Spawns a task that nothing holds back.
     pub(crate) fn spawn(&self, level: u8, job: impl Job + 'static) -> TaskId {
         let flags = word::QUEUED | word::HANDLE;
-        let id = self.open(level, flags, job).expect("the model has places enough");
+        let id = self
+            .open(level, flags, job)
+            .expect("the model has places enough");
         self.line.push(id, self.word(id));
         id
     }
@@ -33,7 +35,9 @@ impl<L: Line> Table<L> {
         after: &[TaskId],
     ) -> TaskId {
         let flags = word::BLOCKED | word::HANDLE;
-        let id = self.open(level, flags, job).expect("the model has places enough");
+        let id = self
+            .open(level, flags, job)
+            .expect("the model has places enough");
         if let Some(mut links) = self.record(id).live_links(id.generation()) {
             links.missing = 1;
         }
@@ -54,14 +58,18 @@ impl<L: Line> Table<L> {
             links.dependents.push(waiter);
             return;
         }
-        let error = record.links_of(blocker.generation()).and_then(|links| links.error.clone());
+        let error = record
+            .links_of(blocker.generation())
+            .and_then(|links| links.error.clone());
         self.release(waiter, error.as_ref());
     }
 
     fn release(&self, dependent: TaskId, error: Option<&TaskError>) {
         let record = self.record(dependent);
         let generation = dependent.generation();
-        let Some(mut links) = record.live_links(generation) else { return };
+        let Some(mut links) = record.live_links(generation) else {
+            return;
+        };
         links.missing = links.missing.saturating_sub(1);
         if let Some(error) = error {
             if links.error.is_none() {
@@ -83,7 +91,9 @@ impl<L: Line> Table<L> {
 
     /// Polls the task that an entry names, if the entry is not stale.
     pub(crate) fn run(&self, taken: Taken, lane: Lane) {
-        let Some(id) = TaskId::from_raw(taken.entry) else { return };
+        let Some(id) = TaskId::from_raw(taken.entry) else {
+            return;
+        };
         match self.record(id).claim(id.generation(), taken.level, lane) {
             Ok(claimed) => self.poll(id, claimed),
             Err(Claim::Elsewhere(word)) => self.line.push(id, word),
@@ -109,7 +119,9 @@ impl<L: Line> Table<L> {
     fn end_stopped(&self, id: TaskId, mut claimed: Claimed<'_>) {
         let is_condemned = claimed.before().has(CONDEMNED);
         let links = self.record(id).links_of(id.generation());
-        let condemned_for = links.filter(|_| is_condemned).and_then(|links| links.error.clone());
+        let condemned_for = links
+            .filter(|_| is_condemned)
+            .and_then(|links| links.error.clone());
         let error = condemned_for.unwrap_or_else(|| match is_condemned {
             true => TaskError::shut_down(id, NAME.into()),
             false => TaskError::cancelled(id, NAME.into()),
@@ -128,7 +140,11 @@ impl<L: Line> Table<L> {
     }
 
     fn serve(&self, id: TaskId, ending: Ending) {
-        let returned = ending.waits_on.into_iter().map(|edge| edge.returned()).collect();
+        let returned = ending
+            .waits_on
+            .into_iter()
+            .map(|edge| edge.returned())
+            .collect();
         donation::settle(self, returned);
         for dependent in ending.dependents {
             self.release(dependent, ending.error.as_ref());

@@ -70,7 +70,10 @@ impl<L: Line> Table<L> {
         let record = self.record(id);
         // SAFETY: `drop_handle` says that the task is DONE, and HANDLE was
         // given up just now.
-        record.word.drop_handle().then(|| unsafe { Ended::of_handle(record) })
+        record
+            .word
+            .drop_handle()
+            .then(|| unsafe { Ended::of_handle(record) })
     }
 
     pub(crate) fn word(&self, id: TaskId) -> Snapshot {

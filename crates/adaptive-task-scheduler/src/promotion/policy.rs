@@ -63,11 +63,19 @@ pub(crate) enum HandOff {
 
 pub(crate) fn hand_off(poll: StuckPoll) -> HandOff {
     match poll {
-        StuckPoll { activity: Activity::Preempted, .. } | StuckPoll { has_ready: false, .. } => {
-            HandOff::No
+        StuckPoll {
+            activity: Activity::Preempted,
+            ..
         }
-        StuckPoll { is_relief: false, .. } => HandOff::Free,
-        StuckPoll { is_relief: true, .. } => HandOff::Growth,
+        | StuckPoll {
+            has_ready: false, ..
+        } => HandOff::No,
+        StuckPoll {
+            is_relief: false, ..
+        } => HandOff::Free,
+        StuckPoll {
+            is_relief: true, ..
+        } => HandOff::Growth,
     }
 }
 
@@ -126,7 +134,11 @@ mod tests {
             (None, Some(false), Activity::Preempted),
         ];
         for (cpu, asleep, expected) in table {
-            assert_eq!(activity(MS(1), cpu, || asleep), expected, "{cpu:?} {asleep:?}");
+            assert_eq!(
+                activity(MS(1), cpu, || asleep),
+                expected,
+                "{cpu:?} {asleep:?}"
+            );
         }
     }
 
@@ -140,11 +152,33 @@ mod tests {
         };
         assert_eq!(hand_off(quiet), HandOff::No);
         assert!(!relocates(quiet, MS(5)));
-        assert_eq!(hand_off(StuckPoll { has_ready: true, ..quiet }), HandOff::Free);
-        let relief = StuckPoll { has_ready: true, is_relief: true, ..quiet };
+        assert_eq!(
+            hand_off(StuckPoll {
+                has_ready: true,
+                ..quiet
+            }),
+            HandOff::Free
+        );
+        let relief = StuckPoll {
+            has_ready: true,
+            is_relief: true,
+            ..quiet
+        };
         assert_eq!(hand_off(relief), HandOff::Growth);
-        assert!(relocates(StuckPoll { waited: Some(MS(5)), ..quiet }, MS(5)));
-        assert!(!relocates(StuckPoll { waited: Some(MS(4)), ..quiet }, MS(5)));
+        assert!(relocates(
+            StuckPoll {
+                waited: Some(MS(5)),
+                ..quiet
+            },
+            MS(5)
+        ));
+        assert!(!relocates(
+            StuckPoll {
+                waited: Some(MS(4)),
+                ..quiet
+            },
+            MS(5)
+        ));
         let preempted = StuckPoll {
             activity: Activity::Preempted,
             waited: Some(MS(9)),

@@ -30,7 +30,12 @@ use crate::{
     core::{Core, Home},
     counters::bump,
     event::{Event, Why},
-    lane::{Lane, holder::Held, seat::{Look, Seat}, thread},
+    lane::{
+        Lane,
+        holder::Held,
+        seat::{Look, Seat},
+        thread,
+    },
     scheduler::live_tasks,
     task::{id::TaskId, slab},
 };
@@ -149,14 +154,12 @@ impl<'a> Sentinel<'a> {
     }
 
     fn tick(&mut self, now: Instant) {
-        self.displaced.retain(|(look, seat, _)| seat.look().poll == look.poll);
-        let mut stuck_guests = 0;
-        for slot in 0..self.sightings.len() {
-            if self.watch_slot(slot, now) {
-                stuck_guests += 1;
-            }
-        }
-        self.keep_io_driven(stuck_guests);
+        self.displaced
+            .retain(|(look, seat, _)| seat.look().poll == look.poll);
+        let stuck: Vec<bool> = (0..self.sightings.len())
+            .map(|slot| self.watch_slot(slot, now))
+            .collect();
+        self.keep_io_driven(|slot| stuck[slot]);
         self.count_hogs();
         self.settle_down(now);
     }
@@ -186,7 +189,11 @@ impl<'a> Sentinel<'a> {
                     held,
                     look,
                     at: now,
-                    cpu: if look.is_polling() { look.thread.cpu_time() } else { None },
+                    cpu: if look.is_polling() {
+                        look.thread.cpu_time()
+                    } else {
+                        None
+                    },
                     since: now,
                     nudged: false,
                 });
@@ -196,18 +203,17 @@ impl<'a> Sentinel<'a> {
     }
 
     /// A poll that was seen at the last tick too.
-    fn judge(
-        &mut self,
-        slot: usize,
-        mut seen: Sighting,
-        seat: &Arc<Seat>,
-        now: Instant,
-    ) -> bool {
+    fn judge(&mut self, slot: usize, mut seen: Sighting, seat: &Arc<Seat>, now: Instant) -> bool {
         let core = self.core;
         let is_guest = seen.held.relief().is_none();
-        let Some(task) = seen.look.task else { return false };
+        let Some(task) = seen.look.task else {
+            return false;
+        };
         let cpu = seen.look.thread.cpu_time();
-        let used = seen.cpu.zip(cpu).map(|(before, after)| after.saturating_sub(before));
+        let used = seen
+            .cpu
+            .zip(cpu)
+            .map(|(before, after)| after.saturating_sub(before));
         let wall = now.duration_since(seen.at);
         let activity = policy::activity(wall, used, || seen.look.thread.is_asleep());
         (seen.at, seen.cpu) = (now, cpu);
@@ -312,7 +318,9 @@ impl<'a> Sentinel<'a> {
     fn open_reserve(&mut self, task: TaskId) {
         let core = self.core;
         let level = slab::record(task).word.load().level();
-        let Some(floor) = policy::reserve_floor(level) else { return };
+        let Some(floor) = policy::reserve_floor(level) else {
+            return;
+        };
         let count = core.io.count();
         let open = count..count + self.open_reserves;
         let serves = |slot: usize| {
@@ -341,31 +349,39 @@ impl<'a> Sentinel<'a> {
         self.open_reserves = 0;
     }
 
-    /// Sees to it that some Tokio worker can drive I/O and timers.
-    fn keep_io_driven(&mut self, stuck_guests: usize) {
+    /// Sees to it that some Tokio worker can drive I/O and timers. `is_stuck`
+    /// says of which slots the guest was found stuck at this tick.
+    fn keep_io_driven(&mut self, is_stuck: impl Fn(usize) -> bool) {
         let core = self.core;
-        let away = self.displaced.len() + stuck_guests;
+        let slots = &core.io.slots[..core.io.count()];
+        let is_away = |slot: usize| {
+            let seat = &slots[slot].seat;
+            is_stuck(slot)
+                || self
+                    .displaced
+                    .iter()
+                    .any(|(_, other, _)| Arc::ptr_eq(other, seat))
+        };
+        let away: Vec<bool> = (0..slots.len()).map(is_away).collect();
         match &core.home {
-            Home::Own(plug) if away > 0 && !self.is_unplugged => {
+            Home::Own(plug) if away.contains(&true) && !self.is_unplugged => {
                 plug.pull_out();
                 self.is_unplugged = true;
                 core.nudge();
             }
-            Home::Attached => self.free_last_worker(away),
+            Home::Attached => self.free_last_worker(&away),
             Home::Own(_) | Home::Threads => {}
         }
     }
 
     /// While all guests but one are stuck, that one leaves its worker.
-    fn free_last_worker(&self, away: usize) {
+    fn free_last_worker(&self, away: &[bool]) {
         let core = self.core;
-        let count = core.io.count();
-        let workers = core.handle.metrics().num_workers();
-        let is_last = count > 1 && count == workers && away + 1 >= count;
-        for slot in &core.io.slots[..count] {
-            let is_stuck_here = slot.seat.look().is_polling()
-                && self.displaced.iter().any(|(_, seat, _)| Arc::ptr_eq(seat, &slot.seat));
-            let leave = is_last && !is_stuck_here;
+        let free = away.iter().filter(|&&away| !away).count();
+        let is_every_worker = away.len() == core.handle.metrics().num_workers();
+        let is_last = is_every_worker && away.len() > 1 && free <= 1;
+        for (slot, &away) in core.io.slots.iter().zip(away) {
+            let leave = is_last && !away;
             if slot.leave.swap(leave, Ordering::AcqRel) != leave
                 && let Some(guest) = slot.guest.get()
             {
@@ -385,7 +401,9 @@ impl<'a> Sentinel<'a> {
     /// Undoes what was set up, when nothing has been stuck for a while.
     fn settle_down(&mut self, now: Instant) {
         let core = self.core;
-        let Some(last) = self.last_trouble else { return };
+        let Some(last) = self.last_trouble else {
+            return;
+        };
         let calm = now.duration_since(last);
         if !self.displaced.is_empty() || calm < core.config.tick * QUIET_TICKS {
             return;

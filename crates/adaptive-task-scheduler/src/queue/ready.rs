@@ -59,7 +59,9 @@ pub(crate) struct ReadyQueue {
 impl ReadyQueue {
     pub(crate) fn new(slots: usize) -> Self {
         Self {
-            rings: (0..slots).map(|_| std::array::from_fn(|_| Ring::new())).collect(),
+            rings: (0..slots)
+                .map(|_| std::array::from_fn(|_| Ring::new()))
+                .collect(),
             injectors: std::array::from_fn(|_| Injector::new()),
             occupied: Padded(AtomicUsize::new(0)),
         }
@@ -120,7 +122,9 @@ impl ReadyQueue {
         {
             return Some(entry);
         }
-        let own = slot.and_then(|slot| self.rings.get(slot)).map(|rings| &rings[at]);
+        let own = slot
+            .and_then(|slot| self.rings.get(slot))
+            .map(|rings| &rings[at]);
         own.and_then(Ring::take)
             .or_else(|| self.refill(injector, own))
             .or_else(|| self.steal(slot, at))
@@ -135,7 +139,11 @@ impl ReadyQueue {
             return injector.take_plain(0, |_| ());
         };
         let len = injector.len();
-        let share = if len <= REFILL { len } else { REFILL.min(len / self.rings.len()) };
+        let share = if len <= REFILL {
+            len
+        } else {
+            REFILL.min(len / self.rings.len())
+        };
         let mut no_room = Vec::new();
         let first = injector.take_plain(share, |entry| {
             if let Err(entry) = own.push(entry) {
@@ -216,15 +224,21 @@ impl ReadyQueue {
             return None;
         }
         let top = mask.ilog2() as u8;
-        (0..top).filter(|level| mask & (1 << level) != 0).find_map(|level| {
-            let entry = self.take_overdue(usize::from(level), &is_overdue)?;
-            Some(Taken { entry, level })
-        })
+        (0..top)
+            .filter(|level| mask & (1 << level) != 0)
+            .find_map(|level| {
+                let entry = self.take_overdue(usize::from(level), &is_overdue)?;
+                Some(Taken { entry, level })
+            })
     }
 
     fn take_overdue(&self, at: usize, is_overdue: &impl Fn(u64) -> bool) -> Option<u64> {
         let is_front_overdue = |ring: &&Ring| ring.peek().is_some_and(is_overdue);
-        let ring = self.rings.iter().map(|rings| &rings[at]).find(is_front_overdue);
+        let ring = self
+            .rings
+            .iter()
+            .map(|rings| &rings[at])
+            .find(is_front_overdue);
         if let Some(entry) = ring.and_then(Ring::take) {
             return Some(entry);
         }

@@ -61,7 +61,10 @@ pub(crate) struct Ring {
 
 impl Ring {
     pub(crate) fn new() -> Self {
-        let cell = |at| Cell { turn: AtomicUsize::new(at), entry: AtomicU64::new(0) };
+        let cell = |at| Cell {
+            turn: AtomicUsize::new(at),
+            entry: AtomicU64::new(0),
+        };
         Self {
             head: Padded(AtomicUsize::new(0)),
             tail: Padded(AtomicUsize::new(0)),

@@ -51,7 +51,11 @@ impl Builder {
             on_thread_start: None,
             on_thread_stop: None,
         };
-        Self { io_slots: None, config }.ageing(Some(Duration::from_secs(1)))
+        Self {
+            io_slots: None,
+            config,
+        }
+        .ageing(Some(Duration::from_secs(1)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -116,7 +120,9 @@ impl Builder {
     }
 
     fn ageing_bound(&self) -> Option<Duration> {
-        self.config.ageing_ticks.map(|ticks| self.config.tick * ticks)
+        self.config
+            .ageing_ticks
+            .map(|ticks| self.config.tick * ticks)
     }
 
     /// Whether stuck tasks are relocated and their slots handed off. The
@@ -187,7 +193,12 @@ impl Builder {
             .build()
             .map_err(|error| BuildError::io("Tokio's runtime could not be made", error))?;
         let handle = runtime.handle().clone();
-        self.make(slots, handle, Home::Own(Arc::new(Plug::default())), Some(runtime))
+        self.make(
+            slots,
+            handle,
+            Home::Own(Arc::new(Plug::default())),
+            Some(runtime),
+        )
     }
 
     fn make(
@@ -203,7 +214,10 @@ impl Builder {
             Arc::new_cyclic(|me| Core::new(me.clone(), number, self.config, handle, home))
         });
         let runtime = Mutex::new(runtime);
-        let shared = Arc::new(Shared { core: Arc::clone(&core), runtime });
+        let shared = Arc::new(Shared {
+            core: Arc::clone(&core),
+            runtime,
+        });
         core.shared.get_or_init(|| Arc::downgrade(&shared));
         // From here on dropping `shared` ends what was started.
         sentinel::start(&core)
@@ -215,16 +229,24 @@ impl Builder {
 
 fn check_numbers(slots: usize, config: &Config) -> Result<(), BuildError> {
     if slots == 0 {
-        return Err(BuildError::new("io_slots is 0: the I/O lane needs at least one slot"));
+        return Err(BuildError::new(
+            "io_slots is 0: the I/O lane needs at least one slot",
+        ));
     }
     if slots > 4096 {
-        return Err(BuildError::new("io_slots is over 4096: use about as many as there are cores"));
+        return Err(BuildError::new(
+            "io_slots is over 4096: use about as many as there are cores",
+        ));
     }
     if config.cpu_threads == 0 {
-        return Err(BuildError::new("cpu_threads is 0: the CPU lane needs at least one thread"));
+        return Err(BuildError::new(
+            "cpu_threads is 0: the CPU lane needs at least one thread",
+        ));
     }
     if config.blocking_limit == 0 {
-        return Err(BuildError::new("blocking_limit is 0: the blocking lane needs room for one"));
+        return Err(BuildError::new(
+            "blocking_limit is 0: the blocking lane needs room for one",
+        ));
     }
     Ok(())
 }
@@ -235,7 +257,9 @@ fn settle_in(core: &Arc<Core>) -> Result<(), BuildError> {
         for slot in 0..core.io.count() {
             let held = core.io.slots[slot].holder.now();
             if !core.hand_off(slot, held) {
-                return Err(BuildError::new("the threads of the slots could not be started"));
+                return Err(BuildError::new(
+                    "the threads of the slots could not be started",
+                ));
             }
         }
         // Dropped with the runtime, as guests are.

@@ -39,8 +39,17 @@ pub(crate) async fn shutdown(core: &Core, limit: Duration) -> ShutdownReport {
     let left = core.counters.live();
     core.end();
     drained(core, GRACE).await;
-    let stuck = stuck_tasks(core);
-    ShutdownReport { finished, ended: left.saturating_sub(stuck.len() as u64), stuck }
+    // A task is counted as finished just before its word says so.
+    let stuck = if core.counters.live() == 0 {
+        Vec::new()
+    } else {
+        stuck_tasks(core)
+    };
+    ShutdownReport {
+        finished,
+        ended: left.saturating_sub(stuck.len() as u64),
+        stuck,
+    }
 }
 
 /// Waits until no task is left, or the limit has passed.

@@ -4,7 +4,11 @@
 //! carries, and a thread-local memory of the last scheduler looked up.
 
 use super::{id::TaskId, record::Record, word::Snapshot};
-use crate::{core::Core, lane::seat::Seat, sync::Mutex};
+use crate::{
+    core::Core,
+    lane::{holder::Tenure, seat::Seat},
+    sync::Mutex,
+};
 use std::{
     cell::{Cell, RefCell},
     sync::{Arc, Weak, atomic::Ordering},
@@ -16,7 +20,7 @@ pub(crate) struct Carrying {
     pub(crate) core: Arc<Core>,
     pub(crate) seat: Arc<Seat>,
     /// The slot of the I/O lane.
-    pub(crate) slot: Option<usize>,
+    pub(crate) tenure: Option<Tenure>,
     /// Whether this thread is a Tokio worker now.
     pub(crate) is_guest: bool,
 }
@@ -59,7 +63,11 @@ pub(crate) fn register(make: impl FnOnce(u32) -> Arc<Core>) -> Arc<Core> {
 fn core_of(number: u32) -> Option<Arc<Core>> {
     let known = CONTEXT.try_with(|context| {
         let last = context.last.borrow();
-        if last.0 == number { last.1.upgrade() } else { None }
+        if last.0 == number {
+            last.1.upgrade()
+        } else {
+            None
+        }
     });
     // A number may be given to another scheduler after its first is gone; then
     // the memory cannot be upgraded and is renewed here.
@@ -94,12 +102,18 @@ impl Drop for Carry {
 
 /// Sets the current task; returns the one before.
 pub(crate) fn set_task(id: Option<TaskId>) -> Option<TaskId> {
-    CONTEXT.try_with(|context| context.task.replace(id)).ok().flatten()
+    CONTEXT
+        .try_with(|context| context.task.replace(id))
+        .ok()
+        .flatten()
 }
 
 /// The task whose poll this thread is in.
 pub(crate) fn task() -> Option<TaskId> {
-    CONTEXT.try_with(|context| context.task.get()).ok().flatten()
+    CONTEXT
+        .try_with(|context| context.task.get())
+        .ok()
+        .flatten()
 }
 
 /// The effective level of the task whose poll this thread is in or has just
@@ -139,7 +153,7 @@ pub(crate) fn schedule(record: &Record, id: TaskId, word: Snapshot) {
     let number = record.facts.core.load(Ordering::Relaxed);
     let inside = carrying(|carrying| match carrying {
         Some(carrying) if carrying.core.number == number => {
-            carrying.core.enqueue(record, id, word, carrying.slot);
+            carrying.core.enqueue(record, id, word, carrying.tenure);
             true
         }
         _ => false,

@@ -181,7 +181,11 @@ pin_project! {
 
 impl<A> Timed<A> {
     pub(crate) fn new(work: A, limit: Duration) -> Self {
-        Self { work, limit, expiry: None }
+        Self {
+            work,
+            limit,
+            expiry: None,
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //! Waking goes up through one door: [`waker`] asks the word, and what the word
 //! obliges to goes through `current::schedule` to the task's scheduler.
 
-pub(crate) mod id;
 #[cfg(not(ats_loom))]
 pub(crate) mod current;
+pub(crate) mod id;
 pub(crate) mod job;
 pub(crate) mod record;
 #[cfg(not(ats_loom))]

@@ -24,6 +24,7 @@ use crate::{
     graph::links::Links,
     lane::Lane,
     priority::Priority,
+    quietly::quietly,
     sync::{Mutex, MutexGuard, UnsafeCell},
 };
 use std::{
@@ -129,7 +130,9 @@ impl Record {
         facts.cancel_mode.store(new.cancel_mode, Relaxed);
         facts.deadline.store(new.deadline, Relaxed);
         facts.started.store(0, Relaxed);
-        facts.site.store(std::ptr::from_ref(new.site).cast_mut(), Relaxed);
+        facts
+            .site
+            .store(std::ptr::from_ref(new.site).cast_mut(), Relaxed);
         let mut flags = new.flags;
         if new.name.is_some() {
             self.links.lock().name = new.name;
@@ -155,7 +158,10 @@ impl Record {
     /// What the task is called.
     pub(crate) fn name(&self, generation: u32) -> TaskName {
         match self.links_of(generation) {
-            Some(links) => links.name.clone().unwrap_or_else(|| TaskName::of_site(self.site())),
+            Some(links) => links
+                .name
+                .clone()
+                .unwrap_or_else(|| TaskName::of_site(self.site())),
             None => TaskName::from("(a task that has ended)"),
         }
     }
@@ -175,14 +181,20 @@ impl Record {
         lane: Lane,
     ) -> Result<Claimed<'_>, Claim> {
         match self.word.claim(generation, level, lane) {
-            Claim::Poll(before) => Ok(Claimed { record: self, before }),
+            Claim::Poll(before) => Ok(Claimed {
+                record: self,
+                before,
+            }),
             other => Err(other),
         }
     }
 
     /// Claims the task wherever it waits, unless it is running.
     pub(crate) fn seize(&self, generation: u32) -> Option<Claimed<'_>> {
-        self.word.seize(generation).then(|| Claimed { record: self, before: self.word.load() })
+        self.word.seize(generation).then(|| Claimed {
+            record: self,
+            before: self.word.load(),
+        })
     }
 }
 
@@ -209,7 +221,10 @@ impl<'a> Claimed<'a> {
         self.record.job.with_mut(|job| {
             // SAFETY: R2, this is the one claimant.
             let job = unsafe { &mut *job };
-            job.as_mut().expect("a live task has a job").as_mut().poll(cx)
+            job.as_mut()
+                .expect("a live task has a job")
+                .as_mut()
+                .poll(cx)
         })
     }
 
@@ -231,7 +246,12 @@ impl<'a> Claimed<'a> {
     pub(crate) fn end(self, error: Option<crate::error::TaskError>) -> (Ending, Option<Ended<'a>>) {
         let (ending, before) = end_word(self.record, error);
         let last = !before.has(word::HANDLE);
-        (ending, last.then_some(Ended { record: self.record }))
+        (
+            ending,
+            last.then_some(Ended {
+                record: self.record,
+            }),
+        )
     }
 }
 
@@ -291,10 +311,11 @@ impl<'a> Ended<'a> {
             // SAFETY: R2, the task has ended and the handle's right is ours.
             unsafe { (*job).take() }
         });
-        if let Some(mut job) = job {
-            // A panic while a value that nobody wanted is dropped has nobody
-            // to be reported to; the panic hook has already run.
-            drop(job.as_mut().discard());
+        if let Some(mut job) = job
+            && let Err(payload) = job.as_mut().discard()
+        {
+            // A value that nobody wanted: nobody is there to be told.
+            quietly(|| drop(payload));
         }
         if self.record.word.load().has(word::LINKED | word::FAILED) {
             *self.record.links.lock() = Links::new();
@@ -302,4 +323,3 @@ impl<'a> Ended<'a> {
         self.record.word.close();
     }
 }
-

@@ -32,8 +32,7 @@ const GROUP: usize = 64;
 
 type Chunk = [Record; CHUNK];
 
-static TABLE: [AtomicPtr<Chunk>; CHUNKS] =
-    [const { AtomicPtr::new(std::ptr::null_mut()) }; CHUNKS];
+static TABLE: [AtomicPtr<Chunk>; CHUNKS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; CHUNKS];
 static GROWN: AtomicUsize = AtomicUsize::new(0);
 static FREE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 

@@ -5,12 +5,7 @@
 //! finds a newer generation and does nothing either. (Hence 64-bit targets
 //! only: the id needs the whole pointer.)
 
-use super::{
-    current,
-    id::TaskId,
-    slab,
-    word::Wake,
-};
+use super::{current, id::TaskId, slab, word::Wake};
 use std::{
     mem::ManuallyDrop,
     ptr,

@@ -206,12 +206,9 @@ impl TaskWord {
         loop {
             let (next, answer) = step(Snapshot(now));
             let Some(next) = next else { return answer };
-            let swap = self.0.compare_exchange_weak(
-                now,
-                next.0,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
+            let swap =
+                self.0
+                    .compare_exchange_weak(now, next.0, Ordering::AcqRel, Ordering::Acquire);
             match swap {
                 Ok(_) => return answer,
                 Err(found) => now = found,

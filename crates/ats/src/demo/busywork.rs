@@ -29,7 +29,7 @@ pub const PACE: Duration = Duration::from_millis(2);
 /// For how long it does.
 pub const STUCK_ROUND: Duration = Duration::from_millis(700);
 
-const CROWDS_A_ROUND: usize = 12;
+const CROWDED_ROUND: Duration = Duration::from_millis(500);
 
 /// Blocks every worker over and over. Meanwhile something important comes in at a steady pace,
 /// whether what came before has been served or not, as requests do.
@@ -50,9 +50,12 @@ pub fn stuck(engine: &Engine, workers: usize) -> Vec<Duration> {
 
 /// Queues a crowd and then one important task; waits until all are done, and again.
 pub fn crowded(engine: &Engine) -> Vec<Duration> {
-    (0..CROWDS_A_ROUND)
-        .map(|_| behind_a_crowd(engine))
-        .collect()
+    let end = Instant::now() + CROWDED_ROUND;
+    let mut delays = Vec::new();
+    while delays.is_empty() || Instant::now() < end {
+        delays.push(behind_a_crowd(engine));
+    }
+    delays
 }
 
 fn behind_a_crowd(engine: &Engine) -> Duration {

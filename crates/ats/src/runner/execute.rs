@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adaptive_task_scheduler::{Priority, Scheduler, TaskError, TaskHandle, TaskId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -54,6 +54,7 @@ pub fn execute(
         directory,
         keep_going,
         stop: &stop,
+        start: Instant::now(),
     };
     let handles = run.spawn_all(jobs, &notes);
     drop(notes);
@@ -77,6 +78,9 @@ struct Run<'a> {
     directory: &'a Path,
     keep_going: bool,
     stop: &'a Stop,
+    /// What stands first in the file goes first among equals. The scheduler orders those by
+    /// deadline, so each task's is its place, counted from here in microseconds.
+    start: Instant,
 }
 
 impl Run<'_> {
@@ -87,17 +91,12 @@ impl Run<'_> {
         let gate = Gate::close(self.scheduler, jobs.min(self.file.tasks.len()));
         let mut handles: Vec<Option<TaskHandle<()>>> = Vec::new();
         handles.resize_with(self.file.tasks.len(), || None);
-        for place in self.spawn_order() {
+        for place in plan::needs_first(&self.file.tasks) {
             let handle = self.spawn(place, &handles, notes);
             handles[place] = Some(handle);
         }
         gate.open();
         handles.into_iter().flatten().collect()
-    }
-
-    /// Needs first; what needs nothing stays in the order of the file.
-    fn spawn_order(&self) -> Vec<usize> {
-        plan::needs_first(&self.file.tasks)
     }
 
     fn spawn(
@@ -120,6 +119,7 @@ impl Run<'_> {
             .task()
             .name(task.name.clone())
             .priority(task.priority)
+            .deadline(self.start + Duration::from_micros(place as u64))
             .after_all(task.needs.iter().filter_map(|&need| handles[need].as_ref()))
             .blocking()
             .spawn_try(async move { job.perform() })

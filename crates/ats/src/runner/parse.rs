@@ -156,7 +156,7 @@ impl Walk {
             return;
         };
         let mut entries: Vec<_> = table.iter().collect();
-        // Tables are sorted by name; first come, first served means the order of the file.
+        // Tables are sorted by name; what counts among equals is the order of the file.
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in entries {
             self.task(name, value);

@@ -90,8 +90,8 @@ pub fn effective_priorities(tasks: &[Task]) -> Vec<Priority> {
     effective
 }
 
-/// The order in which a single job runs the tasks: the ready one of the highest effective
-/// priority, among equals the one that became ready first.
+/// The order in which a single job runs the tasks: of those that are ready the one of the highest
+/// effective priority, among equals the one that stands first in the file.
 #[must_use]
 pub fn order(tasks: &[Task]) -> Vec<usize> {
     let effective = effective_priorities(tasks);
@@ -102,15 +102,11 @@ pub fn order(tasks: &[Task]) -> Vec<usize> {
             dependents[need].push(place);
         }
     }
-    let mut turn = 0;
-    let mut entry = |task: usize| {
-        turn += 1;
-        (effective[task], Reverse(turn), task)
-    };
+    let entry = |task: usize| (effective[task], Reverse(task));
     let first = (0..tasks.len()).filter(|&task| waits_on[task] == 0);
-    let mut ready: BinaryHeap<_> = first.map(&mut entry).collect();
+    let mut ready: BinaryHeap<_> = first.map(entry).collect();
     let mut order = Vec::with_capacity(tasks.len());
-    while let Some((_, _, task)) = ready.pop() {
+    while let Some((_, Reverse(task))) = ready.pop() {
         order.push(task);
         for &dependent in &dependents[task] {
             waits_on[dependent] -= 1;

@@ -52,7 +52,9 @@ fn one_task() -> (Tasks1, TaskId, Arc<Seen>) {
 }
 
 fn finish(table: &Tasks1, id: TaskId, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
-    carriers.into_iter().for_each(|carrier| carrier.join().expect("carries"));
+    carriers
+        .into_iter()
+        .for_each(|carrier| carrier.join().expect("carries"));
     table.drain();
     assert!(table.word(id).has(word::DONE), "{:?}", table.word(id));
 }

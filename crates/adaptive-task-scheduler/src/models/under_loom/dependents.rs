@@ -36,7 +36,9 @@ fn spawn_after(graph: &Graph, after: &[TaskId]) -> (TaskId, Arc<Seen>) {
 }
 
 fn finish(graph: &Graph, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
-    carriers.into_iter().for_each(|carrier| carrier.join().expect("carries"));
+    carriers
+        .into_iter()
+        .for_each(|carrier| carrier.join().expect("carries"));
     graph.drain();
 }
 

@@ -18,7 +18,9 @@ fn graph<const N: usize>(levels: [u8; N]) -> (Graph, [TaskId; N]) {
     let table = Arc::new(Table::new(N as u32, Entries::new()));
     let ids = levels.map(|level| {
         let (job, _) = Probe::new(|| Poll::Pending);
-        table.open(level, word::HANDLE, job).expect("has places enough")
+        table
+            .open(level, word::HANDLE, job)
+            .expect("has places enough")
     });
     (table, ids)
 }
@@ -30,7 +32,10 @@ fn beside(graph: &Graph, act: impl FnOnce(&Graph) + 'static) -> thread::JoinHand
 
 /// Ends a task that is suspended.
 fn end(graph: &Graph, id: TaskId) {
-    let claimed = graph.record(id).seize(id.generation()).expect("nobody else ends it");
+    let claimed = graph
+        .record(id)
+        .seize(id.generation())
+        .expect("nobody else ends it");
     graph.end(id, claimed, None);
 }
 
@@ -40,7 +45,9 @@ fn check<const N: usize>(
     others: impl IntoIterator<Item = thread::JoinHandle<()>>,
     expected: [u8; N],
 ) {
-    others.into_iter().for_each(|other| other.join().expect("walks"));
+    others
+        .into_iter()
+        .for_each(|other| other.join().expect("walks"));
     assert_eq!(ids.map(|id| graph.word(id).level()), expected);
 }
 
@@ -140,7 +147,9 @@ fn a_boost_finds_a_queued_task_or_its_end_but_never_neither() {
     model(|| {
         let graph = Arc::new(Table::new(2, Entries::new()));
         let (waiter, _) = Probe::new(|| Poll::Pending);
-        let top = graph.open(HIGH, word::HANDLE, waiter).expect("has places enough");
+        let top = graph
+            .open(HIGH, word::HANDLE, waiter)
+            .expect("has places enough");
         let (job, seen) = Probe::ready();
         let bottom = graph.spawn(LOW, job);
         let carrier = beside(&graph, |graph| {

@@ -5,6 +5,7 @@ use super::{LOW, park::TwoLevels};
 use crate::{
     lane::holder::{Boundary, Held, Holder},
     models::{bell::Bell, carrier::Slots},
+    queue::ready::Taken,
 };
 use loom::{model, thread};
 use std::sync::Arc;
@@ -44,7 +45,10 @@ fn a_guest_that_returns_holds_its_slot_or_is_told_who_does() {
         let first = holder.now();
         let sentinel = winner(&holder, move |holder| holder.hand_off(first, 3));
         let answer = holder.want_back();
-        let relief = sentinel.join().expect("hands off").expect("nobody else hands off");
+        let relief = sentinel
+            .join()
+            .expect("hands off")
+            .expect("nobody else hands off");
         match answer {
             // It asked before the hand-off, and finds out at its next boundary.
             Ok(held) => assert!(held == first && !is_held(&holder, held)),
@@ -87,7 +91,11 @@ fn a_relief_that_gives_back_and_one_that_is_handed_off_are_not_both_heeded() {
             assert!(!is_held(&holder, relief));
             // If the guest asked the next relief, that one sees it.
             let is_wanted = answer == Err(1);
-            let expected = if is_wanted { Boundary::GiveBack } else { Boundary::Keep };
+            let expected = if is_wanted {
+                Boundary::GiveBack
+            } else {
+                Boundary::Keep
+            };
             assert_eq!(holder.boundary(held), expected);
         }
     });
@@ -135,7 +143,7 @@ fn carriers_change(pushes: u64) {
     let lane = Arc::new(Slots::new(1, 1, TwoLevels::new()));
     let taken = Arc::new(Bell::new());
     let seen = lane.holder(0).now();
-    lane.push(1, LOW, None);
+    lane.push(1, LOW);
     let guest = {
         let (lane, taken) = (Arc::clone(&lane), Arc::clone(&taken));
         thread::spawn(move || lane.guest(0, &|_| taken.ring()))
@@ -147,7 +155,7 @@ fn carriers_change(pushes: u64) {
     assert!(lane.hand_off(0, seen));
     taken.wait();
     for entry in 2..=pushes {
-        lane.push(entry, LOW, None);
+        lane.push(entry, LOW);
         taken.wait();
     }
     assert!(lane.idle.parked() <= 1, "one slot is parked twice");
@@ -159,4 +167,39 @@ fn carriers_change(pushes: u64) {
 #[test]
 fn a_hand_off_while_the_guest_parks_loses_no_entry() {
     model(|| carriers_change(3));
+}
+
+#[test]
+fn an_entry_pushed_by_a_carrier_that_lost_its_slot_is_found() {
+    model(|| {
+        let lane = Arc::new(Slots::new(1, 1, TwoLevels::new()));
+        let taken = Arc::new(Bell::new());
+        let seen = lane.holder(0).now();
+        lane.push(1, LOW);
+        // The first entry's poll wakes another task and lasts until that runs.
+        let run = {
+            let (lane, taken) = (Arc::clone(&lane), Arc::clone(&taken));
+            move |entry: Taken| match entry.entry {
+                1 => {
+                    lane.push_within(2, LOW, 0, LOW);
+                    taken.wait();
+                    lane.end();
+                }
+                _ => taken.ring(),
+            }
+        };
+        let guest = {
+            let (lane, run) = (Arc::clone(&lane), run.clone());
+            thread::spawn(move || lane.guest(0, &run))
+        };
+        let relief = {
+            let lane = Arc::clone(&lane);
+            thread::spawn(move || lane.relief(0, &run))
+        };
+        // The sentinel hands off as soon as something is ready behind the poll,
+        // or because the poll said that it would block.
+        assert!(lane.hand_off(0, seen));
+        guest.join().expect("carries");
+        relief.join().expect("carries");
+    });
 }

@@ -38,7 +38,10 @@ impl Entries {
 
 impl Line for Entries {
     fn push(&self, id: TaskId, word: Snapshot) {
-        let taken = Taken { entry: id.raw(), level: word.level() };
+        let taken = Taken {
+            entry: id.raw(),
+            level: word.level(),
+        };
         self.0.lock().push_back((taken, word.lane()));
     }
 }

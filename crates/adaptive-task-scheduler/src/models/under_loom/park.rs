@@ -21,14 +21,17 @@ pub(super) struct TwoLevels {
 
 impl TwoLevels {
     pub(super) fn new() -> Self {
-        Self { low: Ring::new(), high: Ring::new() }
+        Self {
+            low: Ring::new(),
+            high: Ring::new(),
+        }
     }
 }
 
 impl Entries for TwoLevels {
-    fn push(&self, entry: u64, level: u8, _: Option<usize>) {
+    fn push(&self, entry: u64, level: u8, slot: Option<usize>) -> bool {
         let ring = if level == LOW { &self.low } else { &self.high };
-        ring.push(entry).expect("the model pushes few");
+        ring.push(entry).expect("the model pushes few") && slot.is_some()
     }
 
     fn pick(&self, _: usize, floor: u8) -> Option<Taken> {
@@ -53,18 +56,16 @@ fn lane(slots: usize, reliefs: usize) -> Lane {
 }
 
 /// A thread that carries `slot` and does `run` with each entry.
-fn guest(
-    lane: &Lane,
-    slot: usize,
-    run: impl Fn(Taken) + 'static,
-) -> thread::JoinHandle<()> {
+fn guest(lane: &Lane, slot: usize, run: impl Fn(Taken) + 'static) -> thread::JoinHandle<()> {
     let lane = Arc::clone(lane);
     thread::spawn(move || lane.guest(slot, &run))
 }
 
 fn end(lane: &Lane, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     lane.end();
-    carriers.into_iter().for_each(|carrier| carrier.join().expect("carries"));
+    carriers
+        .into_iter()
+        .for_each(|carrier| carrier.join().expect("carries"));
 }
 
 #[test]
@@ -77,7 +78,7 @@ fn a_carrier_that_parks_sees_what_was_just_pushed() {
             move |_| taken.ring()
         });
         for entry in 1..=2 {
-            lane.push(entry, LOW, None);
+            lane.push(entry, LOW);
             taken.wait();
         }
         end(&lane, [carrier]);
@@ -95,9 +96,9 @@ fn two_pushers_wake_one_carrier_for_both() {
         });
         let pusher = {
             let lane = Arc::clone(&lane);
-            thread::spawn(move || lane.push(1, LOW, None))
+            thread::spawn(move || lane.push(1, LOW))
         };
-        lane.push(2, LOW, None);
+        lane.push(2, LOW);
         taken.iter().for_each(|taken| taken.wait());
         end(&lane, [carrier, pusher]);
     });
@@ -122,8 +123,8 @@ fn the_last_searcher_wakes_the_next() {
             }
         };
         let carriers = [guest(&lane, 0, run.clone()), guest(&lane, 1, run)];
-        lane.push(1, LOW, None);
-        lane.push(2, LOW, None);
+        lane.push(1, LOW);
+        lane.push(2, LOW);
         both.wait();
         end(&lane, carriers);
     });
@@ -143,8 +144,8 @@ fn a_reserve_serves_what_is_above_its_floor_and_nothing_else() {
                 taken.ring();
             }
         });
-        lane.push(1, LOW, None);
-        lane.push(2, HIGH, None);
+        lane.push(1, LOW);
+        lane.push(2, HIGH);
         taken.wait();
         end(&lane, [reserve]);
         assert!(lane.queue.has_work(LOW) && !lane.queue.has_work(HIGH));
@@ -162,8 +163,8 @@ fn a_reserve_that_parks_takes_no_wake_up_from_a_slot() {
             move |entry: Taken| taken[entry.entry as usize - 1].ring()
         };
         let carriers = [guest(&lane, 0, run.clone()), guest(&lane, 1, run)];
-        lane.push(1, HIGH, None);
-        lane.push(2, LOW, None);
+        lane.push(1, HIGH);
+        lane.push(2, LOW);
         taken.iter().for_each(|taken| taken.wait());
         end(&lane, carriers);
     });

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 /// Takes all that is left, as a carrier that comes later does.
 fn rest(queue: &ReadyQueue, slot: Option<usize>) -> Vec<u64> {
-    std::iter::from_fn(|| queue.pick(slot, 0)).map(|taken| taken.entry).collect()
+    std::iter::from_fn(|| queue.pick(slot, 0))
+        .map(|taken| taken.entry)
+        .collect()
 }
 
 /// Pushes on one thread and picks on another, then looks at what came out.
@@ -23,8 +25,10 @@ fn check(slots: usize, pushes: &'static [(u64, u8, Option<usize>)], picker: Opti
                 }
             })
         };
-        let mut taken: Vec<u64> =
-            (0..2).filter_map(|_| queue.pick(picker, 0)).map(|taken| taken.entry).collect();
+        let mut taken: Vec<u64> = (0..2)
+            .filter_map(|_| queue.pick(picker, 0))
+            .map(|taken| taken.entry)
+            .collect();
         pusher.join().expect("pushes");
         taken.extend(rest(&queue, picker));
         taken.sort_unstable();
@@ -63,7 +67,11 @@ fn two_pickers_that_clear_one_bit_lose_no_entry() {
             let queue = Arc::clone(&queue);
             thread::spawn(move || queue.push(2, LOW, 0, None))
         };
-        let mut taken: Vec<u64> = queue.pick(None, 0).map(|taken| taken.entry).into_iter().collect();
+        let mut taken: Vec<u64> = queue
+            .pick(None, 0)
+            .map(|taken| taken.entry)
+            .into_iter()
+            .collect();
         taken.extend(picker.join().expect("picks"));
         pusher.join().expect("pushes");
         taken.extend(rest(&queue, None));

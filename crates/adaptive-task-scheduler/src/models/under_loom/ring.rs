@@ -23,7 +23,9 @@ fn two_pushers_and_two_takers_lose_and_double_nothing() {
             thread::spawn(move || ring.take())
         };
         let mut taken: Vec<u64> = ring.take().into_iter().collect();
-        pushers.into_iter().for_each(|pusher| pusher.join().expect("pushes"));
+        for pusher in pushers {
+            pusher.join().expect("pushes");
+        }
         taken.extend(taker.join().expect("takes"));
         taken.extend(rest(&ring));
         taken.sort_unstable();
@@ -63,7 +65,7 @@ fn one_pusher_is_served_in_its_order_while_places_wrap() {
         }
         let pusher = {
             let ring = Arc::clone(&ring);
-            thread::spawn(move || (1..=3).for_each(|entry| ring.push(entry).expect("has room")))
+            thread::spawn(move || assert!((1..=3).all(|entry| ring.push(entry).is_ok())))
         };
         let mut taken: Vec<u64> = (0..2).filter_map(|_| ring.take()).collect();
         pusher.join().expect("pushes");

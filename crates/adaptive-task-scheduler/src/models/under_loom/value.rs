@@ -4,8 +4,8 @@
 use super::{Entries, LOW};
 use crate::{
     error::TaskError,
-    graph::links::Watching,
     graph::Tasks,
+    graph::links::Watching,
     models::{
         bell::bell_and_waker,
         probe::{Probe, Seen, VALUE},
@@ -111,7 +111,9 @@ fn watch(table: &Tasks1, id: TaskId) -> Arc<Ends> {
         links.watchers.push(Arc::clone(&ends) as _);
         return ends;
     }
-    let error = record.links_of(id.generation()).and_then(|links| links.error.clone());
+    let error = record
+        .links_of(id.generation())
+        .and_then(|links| links.error.clone());
     ends.ended(id, error.as_ref());
     ends
 }
