@@ -73,6 +73,7 @@ impl<'a> TaskBuilder<'a> {
             lane: Lane::Io,
             deadline: None,
             cancel_mode: CancelMode::default(),
+            is_closure: false,
             after: Vec::new(),
             failed: None,
         };
@@ -205,7 +206,8 @@ impl<'a> TaskBuilder<'a> {
         self.start(Fallible { future })
     }
 
-    fn start<A: Attempt + 'static>(self, work: A) -> TaskHandle<A::Value> {
+    fn start<A: Attempt + 'static>(mut self, work: A) -> TaskHandle<A::Value> {
+        self.description.is_closure = A::IS_CLOSURE;
         let cancel_on_drop = self.cancel_on_drop;
         let core = self.scheduler.core();
         let started = match self.timeout {

@@ -273,7 +273,7 @@ fn the_loan_ends_when_the_wait_times_out() {
 #[test]
 fn the_loan_ends_when_the_handle_is_dropped() {
     check_taken_back(|mut handle| async move {
-        assert!(futures_poll_once(&mut handle).await);
+        assert!(is_pending(&mut handle).await);
         drop(handle);
     });
 }
@@ -282,7 +282,7 @@ fn the_loan_ends_when_the_handle_is_dropped() {
 fn the_loan_ends_when_the_watch_is_dropped() {
     check_taken_back(|handle| async move {
         let mut watch = handle.watch();
-        assert!(futures_poll_once(&mut watch).await);
+        assert!(is_pending(&mut watch).await);
         drop(watch);
     });
 }
@@ -299,7 +299,7 @@ fn the_loan_ends_when_select_chooses_another_branch() {
 }
 
 /// Polls once; whether it is pending.
-async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> bool {
+async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|cx| {
         std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())
     })
@@ -326,7 +326,7 @@ fn the_loan_moves_along_with_a_handle_that_moves_to_another_task() {
     let base = base(&scheduler, Free);
     let (id, mut handle) = (base.task.id(), base.task);
     let first = scheduler.task().priority(Monitoring).spawn(async move {
-        assert!(futures_poll_once(&mut handle).await);
+        assert!(is_pending(&mut handle).await);
         handle
     });
     let handle = join_all([first]).remove(0);
@@ -442,10 +442,9 @@ fn waits_across_two_schedulers_lend_too() {
 fn who_waits_outside_of_tasks_lends_nothing() {
     let scheduler = one_slot();
     let base = base(&scheduler, Free);
-    let watch = base.task.watch();
-    let plain = scheduler.runtime().spawn(watch);
-    until("the events settle", || scheduler.stats().ready == [0; 5]);
+    let mut watch = base.task.watch();
+    assert!(wait_for("one poll", is_pending(&mut watch)));
     assert_eq!(base.task.effective_priority(), Free);
     base.go.send(()).unwrap();
-    wait_for("the plain Tokio task", plain).unwrap().unwrap();
+    wait_for("the watch", watch).unwrap();
 }

@@ -171,6 +171,11 @@ impl Core {
         if self.sentinel.is_asleep() {
             self.advance_tick();
         }
+        self.last_tick()
+    }
+
+    /// The tick that the sentinel saw last.
+    pub(crate) fn last_tick(&self) -> u32 {
         self.tick.load(Ordering::Relaxed)
     }
 
@@ -196,7 +201,7 @@ impl Core {
     }
 
     fn pick_overdue(&self, bound: u32) -> Option<Taken> {
-        let now = self.tick.load(Ordering::Relaxed);
+        let now = self.last_tick();
         self.io.queue.pick_overdue(|entry| {
             TaskId::from_raw(entry).is_some_and(|id| {
                 let ready = slab::record(id).facts.ready_tick.load(Ordering::Relaxed);

@@ -28,6 +28,7 @@ pub(crate) struct Description {
     pub(crate) lane: Lane,
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancel_mode: CancelMode,
+    pub(crate) is_closure: bool,
     pub(crate) after: Vec<TaskId>,
     /// A dependency that is known to have failed already.
     pub(crate) failed: Option<TaskError>,
@@ -102,6 +103,7 @@ impl Core {
             lane: description.lane,
             deadline: description.deadline.map_or(0, |at| self.nanos(at)),
             cancel_mode: description.cancel_mode as u8,
+            is_closure: description.is_closure,
             flags,
         };
         place.open(new, job)
@@ -117,6 +119,7 @@ impl Core {
             lane: Lane::Io,
             deadline: None,
             cancel_mode: CancelMode::Drop,
+            is_closure: false,
             after: Vec::new(),
             failed: None,
         };

@@ -8,9 +8,9 @@
 //! stops counting first and looks once more afterwards; so an entry pushed in
 //! between is seen by one of the two.
 
-use super::seat::Seat;
+use super::{seat::Seat, thread};
 use crate::{
-    core::{Core, run},
+    core::Core,
     event::Event,
     lane::Lane,
     queue::ready::ReadyQueue,
@@ -22,7 +22,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
 };
 
 #[derive(Debug)]
@@ -92,7 +91,11 @@ impl Runner {
             is_guest: false,
         };
         let _carry = Carry::begin(carrying.clone());
-        super::thread::drive(&self.core, |cx| step(&carrying, cx));
+        while !self.core.is_ending()
+            && let Some(taken) = self.core.blocking.queue.pick(None, 0)
+        {
+            thread::run_one(&carrying, taken, Lane::Blocking);
+        }
     }
 }
 
@@ -102,23 +105,6 @@ impl Drop for Runner {
         // One that Tokio refused must not ask Tokio again at once.
         if self.has_run {
             self.core.blocking.notify(&self.core);
-        }
-    }
-}
-
-fn step(carrying: &Carrying, cx: &mut Context<'_>) -> Poll<()> {
-    let core = &carrying.core;
-    loop {
-        if core.is_ending() {
-            return Poll::Ready(());
-        }
-        let Some(taken) = core.blocking.queue.pick(None, 0) else {
-            return Poll::Ready(());
-        };
-        run::run(carrying, taken, Lane::Blocking);
-        if !tokio::task::coop::has_budget_remaining() {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     thread,
 };
 use crate::{
-    core::{Core, run},
+    core::Core,
     lane::Lane,
     priority::LEVELS,
     queue::ready::ReadyQueue,
@@ -26,16 +26,13 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    thread::Thread,
 };
-
-/// How many polls a CPU thread makes before it renews its budget.
-const POLLS: usize = 32;
 
 #[derive(Debug)]
 struct Place {
     seat: Arc<Seat>,
-    waker: OnceLock<Waker>,
+    thread: OnceLock<Thread>,
 }
 
 #[derive(Debug)]
@@ -50,7 +47,7 @@ impl CpuLane {
     pub(crate) fn new(threads: usize) -> Self {
         let place = |_| Place {
             seat: Arc::default(),
-            waker: OnceLock::new(),
+            thread: OnceLock::new(),
         };
         Self {
             queue: ReadyQueue::new(0),
@@ -93,8 +90,8 @@ impl CpuLane {
     }
 
     fn wake(&self, at: usize) {
-        if let Some(waker) = self.places[at].waker.get() {
-            waker.wake_by_ref();
+        if let Some(thread) = self.places[at].thread.get() {
+            thread.unpark();
         }
     }
 
@@ -118,54 +115,36 @@ impl CpuLane {
 
 /// The life of one CPU thread.
 fn carry(core: &Arc<Core>, at: usize) {
-    let seat = Arc::clone(&core.cpu.places[at].seat);
-    let carrying = Carrying {
-        core: Arc::clone(core),
-        seat,
-        tenure: None,
-        is_guest: false,
-    };
+    let place = &core.cpu.places[at];
+    // A thread that could not be started before leaves none here.
+    place.thread.get_or_init(std::thread::current);
+    let seat = Arc::clone(&place.seat);
+    let carrying = Carrying { core: Arc::clone(core), seat, tenure: None, is_guest: false };
     let _carry = Carry::begin(carrying.clone());
-    thread::drive(core, |cx| step(&carrying, at, cx));
+    while !core.is_ending() {
+        match core.cpu.idle.begin(at) {
+            Begin::StillParked => std::thread::park(),
+            Begin::Active { searching } => work(&carrying, at, searching),
+        }
+    }
 }
 
-fn step(carrying: &Carrying, at: usize, cx: &mut Context<'_>) -> Poll<()> {
+/// Takes and polls tasks until there is nothing to do.
+fn work(carrying: &Carrying, at: usize, mut searching: bool) {
     let core = &carrying.core;
     let lane = &core.cpu;
-    lane.places[at].waker.get_or_init(|| cx.waker().clone());
-    let Begin::Active { mut searching } = lane.idle.begin(at) else {
-        return if core.is_ending() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        };
-    };
-    for _ in 0..POLLS {
-        if core.is_ending() {
-            return Poll::Ready(());
-        }
+    while !core.is_ending() {
         match lane.queue.pick(None, lane.idle.floor(at)) {
             Some(taken) => {
                 if std::mem::take(&mut searching) && lane.idle.found() && lane.queue.has_work(0) {
                     lane.notify(core, taken.level);
                 }
-                run::run(carrying, taken, Lane::Cpu);
+                thread::run_one(carrying, taken, Lane::Cpu);
             }
-            None => match lane
-                .idle
-                .park(at, searching, |floor| lane.queue.has_work(floor))
-            {
-                Park::Parked => return Poll::Pending,
+            None => match lane.idle.park(at, searching, |floor| lane.queue.has_work(floor)) {
+                Park::Parked => return,
                 Park::Work { searching: now } => searching = now,
             },
         }
-        if !tokio::task::coop::has_budget_remaining() {
-            break;
-        }
     }
-    if searching && lane.idle.found() && lane.queue.has_work(0) {
-        lane.notify(core, LEVELS as u8 - 1);
-    }
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }

@@ -176,6 +176,7 @@ pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
         None => return Stop::Parked,
     };
     let mut stop = Stop::Breathe;
+    let began = core.last_tick();
     for turn in 0..POLLS {
         if core.is_ending() {
             return Stop::Ending;
@@ -209,7 +210,9 @@ pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
                 Park::Work { searching: now } => searching = now,
             },
         }
-        if !tokio::task::coop::has_budget_remaining() {
+        // A turn ends with its tick as well: Tokio must drive I/O between polls
+        // of a millisecond too.
+        if core.last_tick() != began || !tokio::task::coop::has_budget_remaining() {
             break;
         }
     }

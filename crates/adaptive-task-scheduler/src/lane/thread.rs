@@ -1,16 +1,23 @@
 //! Threads of the scheduler's own, and the loop that carries on them.
 //!
-//! A thread that polls tasks runs one future inside `Handle::block_on`, so that
-//! Tokio's context is there and every poll of that future has a cooperative
+//! A thread that polls futures does so inside `Handle::block_on`, so that
+//! Tokio's context is there and every poll of the outer future has a cooperative
 //! budget of its own. (A thread that only entered the runtime would have no
 //! budget at all: one poll of an always-ready channel made 10,000 of 10,000
-//! operations without yielding.)
+//! operations without yielding.) Closures run outside of it, where they may
+//! block as in Tokio's `spawn_blocking`.
 
-use crate::{core::Core, event::Event};
+use crate::{
+    core::{Core, run},
+    event::Event,
+    lane::Lane,
+    queue::ready::Taken,
+    task::{current::Carrying, id::TaskId, slab},
+};
 use std::{
     future::poll_fn,
     io,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     thread,
 };
@@ -24,7 +31,7 @@ pub(crate) fn start(
     let counters = &core.counters;
     counters.thread_started();
     let limit = core.config.max_threads;
-    let room = counters.threads.load(std::sync::atomic::Ordering::Relaxed) <= limit;
+    let room = counters.threads.load(Ordering::Relaxed) <= limit;
     let started = if room {
         let inner = Arc::clone(core);
         thread::Builder::new()
@@ -58,4 +65,24 @@ fn run(core: Arc<Core>, body: impl FnOnce(&Arc<Core>)) {
 /// Polls `step` on this thread, inside Tokio's context, until it is ready.
 pub(crate) fn drive(core: &Core, mut step: impl FnMut(&mut Context<'_>) -> Poll<()>) {
     core.handle.block_on(poll_fn(|cx| step(cx)));
+}
+
+/// Polls one task on a thread that carries no slot: a future with a budget of
+/// its own, a closure where it may block.
+pub(crate) fn run_one(carrying: &Carrying, taken: Taken, lane: Lane) {
+    let id = TaskId::from_raw(taken.entry);
+    let is_closure =
+        id.is_some_and(|id| slab::record(id).facts.is_closure.load(Ordering::Relaxed));
+    if is_closure {
+        let _context = carrying.core.handle.enter();
+        run::run(carrying, taken, lane);
+    } else {
+        let mut taken = Some(taken);
+        drive(&carrying.core, |_| {
+            if let Some(taken) = taken.take() {
+                run::run(carrying, taken, lane);
+            }
+            Poll::Ready(())
+        });
+    }
 }

@@ -49,6 +49,7 @@ impl<L: Line> Table<L> {
             lane: Lane::Io,
             deadline: 0,
             cancel_mode: 0,
+            is_closure: false,
             flags,
         };
         // SAFETY: the place was taken off the free list, which each is on once.

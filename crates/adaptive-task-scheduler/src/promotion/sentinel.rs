@@ -111,11 +111,19 @@ struct Sighting {
     nudged: bool,
 }
 
+/// A poll that lost its slot and has not returned yet.
+struct Displaced {
+    look: Look,
+    seat: Arc<Seat>,
+    task: TaskId,
+    activity: Activity,
+    since: Instant,
+}
+
 struct Sentinel<'a> {
     core: &'a Arc<Core>,
     sightings: Vec<Option<Sighting>>,
-    /// Polls that lost their slot and have not returned yet.
-    displaced: Vec<(Look, Arc<Seat>, Activity)>,
+    displaced: Vec<Displaced>,
     damping: Damping,
     quiet: u32,
     is_unplugged: bool,
@@ -154,8 +162,8 @@ impl<'a> Sentinel<'a> {
     }
 
     fn tick(&mut self, now: Instant) {
-        self.displaced
-            .retain(|(look, seat, _)| seat.look().poll == look.poll);
+        self.displaced.retain(|poll| poll.seat.look().poll == poll.look.poll);
+        self.relocate_displaced(now);
         let stuck: Vec<bool> = (0..self.sightings.len())
             .map(|slot| self.watch_slot(slot, now))
             .collect();
@@ -240,7 +248,8 @@ impl<'a> Sentinel<'a> {
         let mut handed_off = false;
         if self.may_hand_off(poll) && core.hand_off(slot, seen.held) {
             self.handed_off(slot, task, activity, polled);
-            self.displaced.push((seen.look, Arc::clone(seat), activity));
+            let (look, seat, since) = (seen.look, Arc::clone(seat), seen.since);
+            self.displaced.push(Displaced { look, seat, task, activity, since });
             handed_off = true;
         }
         if poll.has_ready {
@@ -278,6 +287,22 @@ impl<'a> Sentinel<'a> {
         let is_same = record.word.load().generation() == task.generation();
         (since != 0 && is_same)
             .then(|| self.core.config.tick * self.core.tick().saturating_sub(since))
+    }
+
+    /// A poll may lose its slot long before the patience of those who wait on
+    /// its task ends.
+    fn relocate_displaced(&self, now: Instant) {
+        for displaced in &self.displaced {
+            let poll = StuckPoll {
+                activity: displaced.activity,
+                waited: self.waited_on(displaced.task),
+                has_ready: false,
+                is_relief: false,
+            };
+            if policy::relocates(poll, self.core.config.patience) {
+                self.relocate(displaced.task, poll, now.duration_since(displaced.since));
+            }
+        }
     }
 
     fn relocate(&self, task: TaskId, poll: StuckPoll, polled: Duration) {
@@ -360,7 +385,7 @@ impl<'a> Sentinel<'a> {
                 || self
                     .displaced
                     .iter()
-                    .any(|(_, other, _)| Arc::ptr_eq(other, seat))
+                    .any(|poll| Arc::ptr_eq(&poll.seat, seat))
         };
         let away: Vec<bool> = (0..slots.len()).map(is_away).collect();
         match &core.home {
@@ -392,7 +417,7 @@ impl<'a> Sentinel<'a> {
 
     /// Takes CPU permits away for polls that compute elsewhere.
     fn count_hogs(&self) {
-        let computing = |&&(_, _, activity): &&(_, _, Activity)| activity == Activity::Computing;
+        let computing = |poll: &&Displaced| poll.activity == Activity::Computing;
         let hogs = self.displaced.iter().filter(computing).count();
         let permits = self.core.cpu.threads().saturating_sub(hogs).max(1);
         self.core.cpu.set_permits(self.core, permits);

@@ -44,6 +44,9 @@ pub(crate) trait Job: Send {
 pub(crate) trait Attempt: Send {
     type Value: Send + 'static;
 
+    /// Whether it is a closure, which may block its thread.
+    const IS_CLOSURE: bool = false;
+
     fn attempt(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Self::Value, Fault>>;
 }
 
@@ -162,6 +165,8 @@ where
 {
     type Value = T;
 
+    const IS_CLOSURE: bool = true;
+
     fn attempt(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<T, Fault>> {
         let call = self.0.take().expect("a closure is polled once");
         Poll::Ready(Ok(call()))
@@ -191,6 +196,8 @@ impl<A> Timed<A> {
 
 impl<A: Attempt> Attempt for Timed<A> {
     type Value = A::Value;
+
+    const IS_CLOSURE: bool = A::IS_CLOSURE;
 
     fn attempt(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<A::Value, Fault>> {
         let mut this = self.project();

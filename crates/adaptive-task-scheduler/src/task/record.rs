@@ -31,7 +31,7 @@ use std::{
     any::Any,
     panic::Location,
     pin::Pin,
-    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     task::{Context, Poll},
 };
 
@@ -54,6 +54,7 @@ pub(crate) struct Facts {
     pub(crate) own_level: AtomicU8,
     pub(crate) last_lane: AtomicU8,
     pub(crate) cancel_mode: AtomicU8,
+    pub(crate) is_closure: AtomicBool,
     /// The tick at which its present donors began to wait; 0 if none do.
     pub(crate) waited_since: AtomicU32,
     /// The most important of those who wait on it, by id.
@@ -90,6 +91,7 @@ pub(crate) struct NewTask {
     pub(crate) lane: Lane,
     pub(crate) deadline: u64,
     pub(crate) cancel_mode: u8,
+    pub(crate) is_closure: bool,
     pub(crate) flags: u64,
 }
 
@@ -105,6 +107,7 @@ impl Record {
                 own_level: AtomicU8::new(0),
                 last_lane: AtomicU8::new(NO_LANE),
                 cancel_mode: AtomicU8::new(0),
+                is_closure: AtomicBool::new(false),
                 deadline: AtomicU64::new(0),
                 started: AtomicU64::new(0),
                 relocated_after: AtomicU64::new(0),
@@ -128,6 +131,7 @@ impl Record {
         facts.own_level.store(new.priority.level(), Relaxed);
         facts.last_lane.store(NO_LANE, Relaxed);
         facts.cancel_mode.store(new.cancel_mode, Relaxed);
+        facts.is_closure.store(new.is_closure, Relaxed);
         facts.deadline.store(new.deadline, Relaxed);
         facts.started.store(0, Relaxed);
         facts

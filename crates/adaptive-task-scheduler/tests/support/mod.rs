@@ -5,22 +5,28 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+mod bystanders;
 mod gate;
 
 #[allow(unused_imports, reason = "see above")]
-pub(crate) use gate::{Door, Gate};
+pub(crate) use {
+    bystanders::Bystanders,
+    gate::{Door, Gate},
+};
 
 use adaptive_task_scheduler::{
     Builder, Event, Events, Priority, Scheduler, ShutdownReport, TaskHandle, TaskId,
 };
 use std::{
+    collections::HashSet,
     future::{Future, IntoFuture},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
+    thread::{self, Thread, ThreadId},
     time::{Duration, Instant},
 };
+use tokio::runtime::Runtime;
 
 /// How long anything may take before it counts as hanging.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -178,6 +184,23 @@ pub(crate) fn is_promotion(event: &Event) -> bool {
         event,
         Event::HandedOff { .. } | Event::Relocated { .. } | Event::Stalled { .. }
     )
+}
+
+/// A multi-thread runtime of the test's own, and the threads of its workers.
+/// (Tokio gives its blocking threads the same name.)
+pub(crate) fn runtime(workers: usize) -> (Runtime, HashSet<ThreadId>) {
+    let started = Order::new();
+    let noted = started.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .on_thread_start(move || noted.note(thread::current().id()))
+        .build()
+        .unwrap();
+    until("the workers have started", || {
+        started.seen().len() == workers
+    });
+    (runtime, started.seen().into_iter().collect())
 }
 
 /// The name of the current thread.

@@ -5,7 +5,7 @@ use super::{LOW, park::TwoLevels};
 use crate::{
     lane::holder::{Boundary, Held, Holder},
     models::{bell::Bell, carrier::Slots},
-    queue::ready::Taken,
+    queue::{injector::Injector, ready::Taken},
 };
 use loom::{model, thread};
 use std::sync::Arc;
@@ -140,7 +140,7 @@ fn a_guest_gets_its_slot_back_from_a_stuck_relief() {
 /// the guest's poll has just ended and it is about to park. `pushes` entries
 /// come one after the other.
 fn carriers_change(pushes: u64) {
-    let lane = Arc::new(Slots::new(1, 1, TwoLevels::new()));
+    let lane = Arc::new(Slots::new(1, 1, TwoLevels::<Injector>::new()));
     let taken = Arc::new(Bell::new());
     let seen = lane.holder(0).now();
     lane.push(1, LOW);
@@ -166,13 +166,13 @@ fn carriers_change(pushes: u64) {
 
 #[test]
 fn a_hand_off_while_the_guest_parks_loses_no_entry() {
-    model(|| carriers_change(3));
+    model(|| carriers_change(2));
 }
 
 #[test]
 fn an_entry_pushed_by_a_carrier_that_lost_its_slot_is_found() {
     model(|| {
-        let lane = Arc::new(Slots::new(1, 1, TwoLevels::new()));
+        let lane = Arc::new(Slots::new(1, 1, TwoLevels::<Injector>::new()));
         let taken = Arc::new(Bell::new());
         let seen = lane.holder(0).now();
         lane.push(1, LOW);

@@ -7,31 +7,76 @@ use crate::{
         bell::Bell,
         carrier::{Entries, Slots},
     },
-    queue::{ready::Taken, ring::Ring},
+    queue::{injector::Injector, ready::Taken, ring::Ring},
 };
 use loom::{model, thread};
 use std::sync::Arc;
 
-/// Two levels, one ring each: what parking needs of a queue and no more, so
-/// that loom gets through it.
-pub(super) struct TwoLevels {
-    low: Ring,
-    high: Ring,
+/// What holds the entries of one level.
+pub(super) trait Store {
+    fn empty() -> Self;
+    fn push(&self, entry: u64) -> bool;
+    fn take(&self) -> Option<u64>;
+    fn is_empty(&self) -> bool;
 }
 
-impl TwoLevels {
-    pub(super) fn new() -> Self {
-        Self {
-            low: Ring::new(),
-            high: Ring::new(),
-        }
+/// For one carrier. Several would wait for a pusher who is half-way, in turns
+/// without end, which loom does not know to be unfair.
+impl Store for Ring {
+    fn empty() -> Self {
+        Ring::new()
+    }
+
+    fn push(&self, entry: u64) -> bool {
+        self.push(entry).expect("the models push few")
+    }
+
+    fn take(&self) -> Option<u64> {
+        self.take()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
     }
 }
 
-impl Entries for TwoLevels {
+/// For several carriers.
+impl Store for Injector {
+    fn empty() -> Self {
+        Injector::new()
+    }
+
+    fn push(&self, entry: u64) -> bool {
+        self.push(entry, 0);
+        true
+    }
+
+    fn take(&self) -> Option<u64> {
+        if self.has_plain() { self.take_plain(0, |_| ()) } else { None }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.has_plain()
+    }
+}
+
+/// Two levels: what parking needs of a queue and no more, so that loom gets
+/// through it.
+pub(super) struct TwoLevels<S> {
+    low: S,
+    high: S,
+}
+
+impl<S: Store> TwoLevels<S> {
+    pub(super) fn new() -> Self {
+        Self { low: S::empty(), high: S::empty() }
+    }
+}
+
+impl<S: Store> Entries for TwoLevels<S> {
     fn push(&self, entry: u64, level: u8, slot: Option<usize>) -> bool {
-        let ring = if level == LOW { &self.low } else { &self.high };
-        ring.push(entry).expect("the model pushes few") && slot.is_some()
+        let store = if level == LOW { &self.low } else { &self.high };
+        store.push(entry) && slot.is_some()
     }
 
     fn pick(&self, _: usize, floor: u8) -> Option<Taken> {
@@ -49,19 +94,26 @@ impl Entries for TwoLevels {
     }
 }
 
-type Lane = Arc<Slots<TwoLevels>>;
+type Lane<S> = Arc<Slots<TwoLevels<S>>>;
 
-fn lane(slots: usize, reliefs: usize) -> Lane {
-    Arc::new(Slots::new(slots, reliefs, TwoLevels::new()))
+fn lane<S: Store>(slots: usize) -> Lane<S> {
+    Arc::new(Slots::new(slots, 0, TwoLevels::new()))
 }
 
 /// A thread that carries `slot` and does `run` with each entry.
-fn guest(lane: &Lane, slot: usize, run: impl Fn(Taken) + 'static) -> thread::JoinHandle<()> {
+fn guest<S: Store + 'static>(
+    lane: &Lane<S>,
+    slot: usize,
+    run: impl Fn(Taken) + 'static,
+) -> thread::JoinHandle<()> {
     let lane = Arc::clone(lane);
     thread::spawn(move || lane.guest(slot, &run))
 }
 
-fn end(lane: &Lane, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+fn end<S: Store>(
+    lane: &Lane<S>,
+    carriers: impl IntoIterator<Item = thread::JoinHandle<()>>,
+) {
     lane.end();
     carriers
         .into_iter()
@@ -71,7 +123,7 @@ fn end(lane: &Lane, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) 
 #[test]
 fn a_carrier_that_parks_sees_what_was_just_pushed() {
     model(|| {
-        let lane = lane(1, 0);
+        let lane = lane::<Ring>(1);
         let taken = Arc::new(Bell::new());
         let carrier = guest(&lane, 0, {
             let taken = Arc::clone(&taken);
@@ -88,7 +140,7 @@ fn a_carrier_that_parks_sees_what_was_just_pushed() {
 #[test]
 fn two_pushers_wake_one_carrier_for_both() {
     model(|| {
-        let lane = lane(1, 0);
+        let lane = lane::<Ring>(1);
         let taken = [Arc::new(Bell::new()), Arc::new(Bell::new())];
         let carrier = guest(&lane, 0, {
             let taken = taken.clone();
@@ -107,7 +159,7 @@ fn two_pushers_wake_one_carrier_for_both() {
 #[test]
 fn the_last_searcher_wakes_the_next() {
     model(|| {
-        let lane = lane(2, 0);
+        let lane = lane::<Injector>(2);
         let second = Arc::new(Bell::new());
         let both = Arc::new(Bell::new());
         // The first entry's poll lasts until the second was taken, so one
@@ -134,7 +186,7 @@ fn the_last_searcher_wakes_the_next() {
 fn a_reserve_serves_what_is_above_its_floor_and_nothing_else() {
     model(|| {
         // Slot 0 is in a poll all the time; nobody carries it.
-        let lane = lane(2, 0);
+        let lane = lane::<Injector>(2);
         lane.idle.set_floor(1, HIGH);
         let taken = Arc::new(Bell::new());
         let reserve = guest(&lane, 1, {
@@ -155,7 +207,7 @@ fn a_reserve_serves_what_is_above_its_floor_and_nothing_else() {
 #[test]
 fn a_reserve_that_parks_takes_no_wake_up_from_a_slot() {
     model(|| {
-        let lane = lane(2, 0);
+        let lane = lane::<Injector>(2);
         lane.idle.set_floor(1, HIGH);
         let taken = [Arc::new(Bell::new()), Arc::new(Bell::new())];
         let run = {
