@@ -3,7 +3,7 @@
 //! It owns: the subscribers' channels. Events are made only while somebody
 //! listens; otherwise an event costs a branch.
 //!
-//! All events of a scheduler go through one lock, so every subscriber sees them
+//! All events of a scheduler go through one queue, so every subscriber sees them
 //! in the same order. A subscriber that does not keep up loses events, which are
 //! counted, and never slows a task down.
 
@@ -11,10 +11,12 @@ use crate::{
     error::TaskError,
     lane::Lane,
     priority::Priority,
+    quietly::quietly,
     sync::Mutex,
     task::id::{TaskId, TaskName},
 };
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{
         Arc,
@@ -245,22 +247,34 @@ struct Subscriber {
 }
 
 /// Where a scheduler's events go.
+///
+/// Delivering an event wakes its receiver, which may be a task whose waking is
+/// an event itself. So events are queued under the lock and delivered without
+/// it, by one thread at a time.
 #[derive(Debug, Default)]
 pub(crate) struct EventSink {
     listening: AtomicUsize,
-    subscribers: Mutex<Vec<Subscriber>>,
+    state: Mutex<SinkState>,
+}
+
+#[derive(Debug, Default)]
+struct SinkState {
+    subscribers: Vec<Arc<Subscriber>>,
+    pending: VecDeque<Event>,
+    is_delivering: bool,
 }
 
 impl EventSink {
     pub(crate) fn subscribe(&self, capacity: usize) -> Events {
-        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        let (sender, receiver) = mpsc::channel(capacity.clamp(1, MOST_EVENTS));
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut subscribers = self.subscribers.lock();
-        subscribers.push(Subscriber {
+        let mut state = self.state.lock();
+        state.subscribers.push(Arc::new(Subscriber {
             sender,
             dropped: Arc::clone(&dropped),
-        });
-        self.listening.store(subscribers.len(), Ordering::Release);
+        }));
+        self.listening
+            .store(state.subscribers.len(), Ordering::Release);
         Events { receiver, dropped }
     }
 
@@ -273,30 +287,48 @@ impl EventSink {
     #[inline]
     pub(crate) fn emit(&self, make: impl FnOnce(Instant) -> Event) {
         if self.is_listening() {
-            self.send(make);
+            self.send(make(Instant::now()));
         }
     }
 
     #[cold]
-    fn send(&self, make: impl FnOnce(Instant) -> Event) {
-        let event = make(Instant::now());
-        #[cfg(feature = "tracing")]
-        trace(&event);
-        let mut subscribers = self.subscribers.lock();
-        subscribers.retain(|subscriber| deliver(subscriber, &event));
-        self.listening.store(subscribers.len(), Ordering::Release);
+    fn send(&self, event: Event) {
+        {
+            let mut state = self.state.lock();
+            state.pending.push_back(event);
+            if std::mem::replace(&mut state.is_delivering, true) {
+                return;
+            }
+        }
+        while let Some((event, subscribers)) = self.next() {
+            #[cfg(feature = "tracing")]
+            quietly(|| trace(&event));
+            for subscriber in &subscribers {
+                quietly(|| deliver(subscriber, &event));
+            }
+        }
+    }
+
+    /// The next event to deliver, and to whom. With none left, delivering ends.
+    fn next(&self) -> Option<(Event, Vec<Arc<Subscriber>>)> {
+        let mut state = self.state.lock();
+        state
+            .subscribers
+            .retain(|subscriber| !subscriber.sender.is_closed());
+        self.listening
+            .store(state.subscribers.len(), Ordering::Release);
+        let event = state.pending.pop_front();
+        state.is_delivering = event.is_some();
+        Some((event?, state.subscribers.clone()))
     }
 }
 
-/// Hands a subscriber an event. False if it is gone.
-fn deliver(subscriber: &Subscriber, event: &Event) -> bool {
-    match subscriber.sender.try_send(event.clone()) {
-        Ok(()) => true,
-        Err(TrySendError::Full(_)) => {
-            subscriber.dropped.fetch_add(1, Ordering::Relaxed);
-            true
-        }
-        Err(TrySendError::Closed(_)) => false,
+/// The most that a subscriber's channel can hold, as Tokio limits it.
+const MOST_EVENTS: usize = tokio::sync::Semaphore::MAX_PERMITS;
+
+fn deliver(subscriber: &Subscriber, event: &Event) {
+    if let Err(TrySendError::Full(_)) = subscriber.sender.try_send(event.clone()) {
+        subscriber.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
 

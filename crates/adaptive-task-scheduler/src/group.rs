@@ -20,7 +20,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     future::{Future, poll_fn},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
 
@@ -116,6 +116,11 @@ impl<T: Send + 'static> TaskGroup<T> {
                 drop(links);
                 if let Some(node) = self.node {
                     donation::add_edge(&edges::Everywhere, node, id);
+                    // Who waits on the group waits on its members.
+                    slab::record(id)
+                        .facts
+                        .waiter
+                        .store(node.raw(), Ordering::Relaxed);
                 }
             }
             None => self.done.ended(id, None),
@@ -148,31 +153,47 @@ impl<T: Send + 'static> TaskGroup<T> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, TaskError>>> {
-        if self.tasks.is_empty() {
-            return Poll::Ready(None);
-        }
-        let next = {
-            let mut state = self.done.0.lock();
-            let next = state.ended.pop_front();
-            if next.is_none() {
-                state.waker = Some(cx.waker().clone());
-            }
-            next
-        };
-        let Some(id) = next else {
-            return match self.wait() {
-                Ok(()) => Poll::Pending,
-                Err(cycle) => Poll::Ready(Some(Err(cycle))),
+        while !self.tasks.is_empty() {
+            let Some(id) = self.next_ended(cx) else {
+                return match self.wait() {
+                    Ok(()) => Poll::Pending,
+                    Err(cycle) => Poll::Ready(Some(Err(self.give_up_on_cycle(cycle)))),
+                };
             };
-        };
-        if let Some(node) = self.node {
-            donation::remove_edge(&edges::Everywhere, node, id);
+            // Tasks that were detached end as well, but are nobody's any more.
+            if let Some(mut handle) = self.tasks.remove(&id) {
+                // It has ended, so it is ready, and waits for nobody.
+                return std::pin::Pin::new(&mut handle).poll(cx).map(Some);
+            }
         }
-        let Some(mut handle) = self.tasks.remove(&id) else {
-            return Poll::Ready(None);
+        Poll::Ready(None)
+    }
+
+    fn next_ended(&self, cx: &Context<'_>) -> Option<TaskId> {
+        let waker = cx.waker().clone();
+        let mut state = self.done.0.lock();
+        let next = state.ended.pop_front();
+        let before = if next.is_none() {
+            state.waker.replace(waker)
+        } else {
+            None
         };
-        // It has ended, so it is ready, and waits for nobody.
-        std::pin::Pin::new(&mut handle).poll(cx).map(Some)
+        drop(state);
+        drop(before);
+        next
+    }
+
+    /// Detaches the member on the cycle, so that each cycle is told once.
+    fn give_up_on_cycle(&mut self, cycle: TaskError) -> TaskError {
+        let on_cycle = cycle.cycle().unwrap_or_default().iter().map(|(id, _)| *id);
+        let members: Vec<TaskId> = on_cycle.filter(|id| self.tasks.contains_key(id)).collect();
+        for id in members {
+            if let Some(node) = self.node {
+                edges::end_wait(node, id);
+            }
+            self.tasks.remove(&id);
+        }
+        cycle
     }
 
     fn wait(&mut self) -> Result<(), TaskError> {

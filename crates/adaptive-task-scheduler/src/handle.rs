@@ -22,7 +22,7 @@ use crate::{
 };
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     marker::PhantomData,
     pin::Pin,
     sync::atomic::Ordering::Relaxed,
@@ -94,7 +94,8 @@ impl<T> AsTask for TaskHandle<T> {
     fn known_error(&self) -> Option<TaskError> {
         match &self.state {
             State::Rejected(error) => Some(error.clone()),
-            State::Live { .. } | State::Taken(_) => None,
+            State::Taken { error, .. } => error.clone(),
+            State::Live { .. } => None,
         }
     }
 }
@@ -151,8 +152,11 @@ enum State {
         waiter: Option<TaskId>,
     },
     Rejected(TaskError),
-    /// The value was taken or given up.
-    Taken(TaskId),
+    /// The value was taken or given up; there was none if there is an error.
+    Taken {
+        id: TaskId,
+        error: Option<TaskError>,
+    },
 }
 
 impl<T> TaskHandle<T> {
@@ -171,7 +175,7 @@ impl<T> TaskHandle<T> {
     /// The task's id. A rejected task has an id that no other task has had.
     pub fn id(&self) -> TaskId {
         match &self.state {
-            State::Live { id, .. } | State::Taken(id) => *id,
+            State::Live { id, .. } | State::Taken { id, .. } => *id,
             State::Rejected(error) => error.task(),
         }
     }
@@ -179,15 +183,18 @@ impl<T> TaskHandle<T> {
     fn record(&self) -> Option<&'static Record> {
         match &self.state {
             State::Live { id, .. } => Some(slab::record(*id)),
-            State::Rejected(_) | State::Taken(_) => None,
+            State::Rejected(_) | State::Taken { .. } => None,
         }
     }
 
     /// The task's name.
     pub fn name(&self) -> TaskName {
         match &self.state {
-            State::Live { id, .. } | State::Taken(id) => edges::name_of(*id),
-            State::Rejected(error) => error.name().clone(),
+            State::Rejected(error)
+            | State::Taken {
+                error: Some(error), ..
+            } => error.name().clone(),
+            State::Live { id, .. } | State::Taken { id, .. } => edges::name_of(*id),
         }
     }
 
@@ -240,8 +247,11 @@ impl<T> TaskHandle<T> {
     /// A view of the task's end that can be cloned and awaited by many.
     pub fn watch(&self) -> Watch {
         match &self.state {
-            State::Rejected(error) => Watch::of_error(error.clone()),
-            State::Live { id, .. } | State::Taken(id) => Watch::of(*id),
+            State::Rejected(error)
+            | State::Taken {
+                error: Some(error), ..
+            } => Watch::of_error(error.clone()),
+            State::Live { id, .. } | State::Taken { id, .. } => Watch::of(*id),
         }
     }
 
@@ -294,7 +304,7 @@ impl<T> TaskHandle<T> {
             return None;
         };
         self.end_wait();
-        self.state = State::Taken(id);
+        self.state = State::Taken { id, error: None };
         let record = slab::record(id);
         // SAFETY: `drop_handle` says that the task is DONE, and `Live` stands
         // for the HANDLE flag, which was given up just now.
@@ -318,7 +328,40 @@ impl<T: 'static> TaskHandle<T> {
             Ok(value.expect("a completed task has a value"))
         };
         finish::free(id, ended);
+        if let Err(error) = &answer {
+            self.state = State::Taken {
+                id,
+                error: Some(error.clone()),
+            };
+        }
         answer
+    }
+
+    /// Awaits the task without giving up the handle: what awaiting `&mut handle`
+    /// does, except that the wait, with what it lends, ends when this future is
+    /// dropped, say by a time-out around it. A handle that was only polled by
+    /// reference counts as waiting until it is dropped or polled elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As awaiting the handle.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing; it may be called again.
+    ///
+    /// # Panics
+    ///
+    /// If the handle was ready before.
+    pub async fn join(&mut self) -> Result<T, TaskError> {
+        struct Waiting<'a, T>(&'a mut TaskHandle<T>);
+        impl<T> Drop for Waiting<'_, T> {
+            fn drop(&mut self) {
+                self.0.end_wait();
+            }
+        }
+        let waiting = Waiting(self);
+        poll_fn(|cx| Pin::new(&mut *waiting.0).poll(cx)).await
     }
 }
 
@@ -345,7 +388,7 @@ impl<T: 'static> Future for TaskHandle<T> {
         let id = match &self.state {
             State::Live { id, .. } => *id,
             State::Rejected(error) => return Poll::Ready(Err(error.clone())),
-            State::Taken(_) => panic!("a task's handle was polled after it was ready"),
+            State::Taken { .. } => panic!("a task's handle was polled after it was ready"),
         };
         let record = slab::record(id);
         let now = record.word.load();
@@ -355,12 +398,14 @@ impl<T: 'static> Future for TaskHandle<T> {
         if let Err(cycle) = self.wait() {
             return Poll::Ready(Err(cycle));
         }
+        let waker = cx.waker().clone();
         match record.live_links(id.generation()) {
             Some(mut links) => {
-                match &mut links.join {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    empty => *empty = Some(cx.waker().clone()),
-                }
+                // Wakers may be anybody's code: cloned before the lock is taken
+                // and dropped after it is released.
+                let before = links.join.replace(waker);
+                drop(links);
+                drop(before);
                 Poll::Pending
             }
             // It ended meanwhile.

@@ -85,8 +85,7 @@ pub fn will_block<T>(f: impl FnOnce() -> T) -> T {
             return;
         };
         let core = &carrying.core;
-        // Succeeds only if this thread is still the one that holds the slot.
-        if core.hand_off(slot, held) {
+        if core.step_aside(slot, held, task, &carrying.seat) {
             bump(&core.counters.hand_offs);
             core.events.emit(|at| Event::HandedOff {
                 at,
@@ -95,7 +94,6 @@ pub fn will_block<T>(f: impl FnOnce() -> T) -> T {
                 slot,
                 why: Why::WillBlock,
             });
-            core.sentinel.rouse();
         }
     });
     f()

@@ -28,7 +28,8 @@ pub enum CancelMode {
     #[default]
     Drop = 0,
     /// The task is woken and can ask [`is_cancelled`](crate::is_cancelled); it
-    /// ends when it returns, with its value.
+    /// ends when it returns, with its value. Before its first poll it is dropped
+    /// as with `Drop`.
     Cooperate = 1,
     /// Cancelling is ignored. (The end of the scheduler is not.)
     Shield = 2,

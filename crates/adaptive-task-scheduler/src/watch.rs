@@ -161,6 +161,7 @@ impl Watch {
 
     /// Leaves a waker. The end, if it came meanwhile.
     fn leave_waker(&mut self, waker: &Waker) -> Option<Result<(), TaskError>> {
+        let waker = waker.clone();
         let mut state = self.watched.state.lock();
         if state.ended.is_some() {
             return state.ended.clone();
@@ -170,8 +171,10 @@ impl Watch {
             state.wakers.push(None);
             state.wakers.len() - 1
         });
-        state.wakers[seat] = Some(waker.clone());
+        let before = state.wakers[seat].replace(waker);
         self.seat = Some(seat);
+        drop(state);
+        drop(before);
         None
     }
 }
@@ -212,10 +215,14 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.end_wait();
         if let Some(seat) = self.seat {
-            let mut state = self.watched.state.lock();
-            if let Some(waker) = state.wakers.get_mut(seat) {
-                *waker = None;
-            }
+            let waker = self
+                .watched
+                .state
+                .lock()
+                .wakers
+                .get_mut(seat)
+                .and_then(Option::take);
+            drop(waker);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     counters::bump,
     error::{DependencyError, DependencyErrorKind, TaskError},
     event::Event,
-    graph::{Tasks, cycle, donation},
+    graph::{Tasks, cycle, donation, is_live},
     priority::Priority,
     task::{
         current,
@@ -79,6 +79,9 @@ fn named(path: Vec<TaskId>) -> Vec<(TaskId, TaskName)> {
 
 /// Adds the edge `waiter -> blocker`, lends along it, and says so.
 fn add(core: &Core, waiter: TaskId, blocker: TaskId) {
+    if !is_live(&Everywhere, blocker) {
+        return;
+    }
     note_waiter(core, waiter, blocker);
     donation::add_edge(&Everywhere, waiter, blocker);
     core.events.emit(|at| Event::Waiting {
@@ -105,6 +108,15 @@ fn note_waiter(core: &Core, waiter: TaskId, blocker: TaskId) {
     }
 }
 
+/// Forgets since when the blocker is waited on, if nobody waits any more.
+pub(crate) fn forget_waiter(blocker: TaskId) {
+    if is_live(&Everywhere, blocker) && !cycle::has_waiters(&Everywhere, blocker) {
+        let facts = &slab::record(blocker).facts;
+        facts.waited_since.store(0, Relaxed);
+        facts.waiter.store(0, Relaxed);
+    }
+}
+
 /// A task begins to await another. `Err` if that closes a cycle.
 pub(crate) fn begin_wait(
     core: &Core,
@@ -116,7 +128,7 @@ pub(crate) fn begin_wait(
         return Ok(());
     }
     let _one_at_a_time = core.cycles.lock().unwrap_or_else(PoisonError::into_inner);
-    match cycle::find(&Everywhere, waiter) {
+    match cycle::find(&Everywhere, waiter, blocker) {
         None => Ok(()),
         Some(path) => {
             let path = named(path);
@@ -129,13 +141,7 @@ pub(crate) fn begin_wait(
 /// A task does not await another any more.
 pub(crate) fn end_wait(waiter: TaskId, blocker: TaskId) {
     donation::remove_edge(&Everywhere, waiter, blocker);
-    let record = slab::record(blocker);
-    if record.word.load().generation() == blocker.generation()
-        && !cycle::has_waiters(&Everywhere, blocker)
-    {
-        record.facts.waited_since.store(0, Relaxed);
-        record.facts.waiter.store(0, Relaxed);
-    }
+    forget_waiter(blocker);
 }
 
 /// Makes `waiter`, which is BLOCKED, run after `blocker`. What is known of an
@@ -175,8 +181,10 @@ pub(crate) fn release(dependent: TaskId, error: Option<&TaskError>) {
             Stop::Nothing | Stop::Noted => None,
         }
     } else if links.missing == 0 {
-        // All edges of a blocked task are declared ones, and all are over.
-        links.waits_on.clear();
+        if record.word.load().has(word::BLOCKED) {
+            // All edges of a blocked task are declared ones, and all are over.
+            links.waits_on.clear();
+        }
         drop(links);
         match record.word.unblock(generation) {
             Wake::Enqueue(word) => Some(word),
@@ -212,7 +220,7 @@ pub(crate) fn add_dependency(
         ))));
     }
     donation::add_edge(&Everywhere, waiter, blocker);
-    let path = cycle::find(&Everywhere, waiter).map(named);
+    let path = cycle::find(&Everywhere, waiter, blocker).map(named);
     donation::remove_edge(&Everywhere, waiter, blocker);
     let answer = match path {
         Some(path) => Err(DependencyError(DependencyErrorKind::Cycle(path))),

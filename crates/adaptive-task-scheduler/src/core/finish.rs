@@ -106,12 +106,12 @@ fn end(core: &Core, id: TaskId, claimed: Claimed<'_>, error: Option<TaskError>) 
 /// Serves what was linked to a task that has ended.
 pub(crate) fn serve(id: TaskId, ending: Ending) {
     let error = ending.error;
-    let returned = ending
-        .waits_on
-        .into_iter()
-        .map(|edge| edge.returned())
-        .collect();
+    let returned = ending.waits_on.iter().map(|edge| edge.returned()).collect();
     donation::settle(&edges::Everywhere, returned);
+    ending
+        .waits_on
+        .iter()
+        .for_each(|edge| edges::forget_waiter(edge.on));
     for dependent in ending.dependents {
         edges::release(dependent, error.as_ref());
     }

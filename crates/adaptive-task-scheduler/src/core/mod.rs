@@ -23,17 +23,22 @@ use crate::{
         holder::{Boundary, Held, Tenure},
         io::{self, IoLane},
         plug::Plug,
+        seat::Seat,
     },
-    promotion::sentinel::Doorbell,
-    queue::ready::Taken,
+    promotion::{
+        policy::Activity,
+        sentinel::{Displaced, Doorbell},
+    },
+    queue::ready::{ReadyQueue, Taken},
     scheduler::{Config, Shared},
+    sync,
     task::{current, id::TaskId, record::Record, slab, word::Snapshot},
 };
 use std::{
     fmt,
     sync::{
         Arc, Mutex, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
     },
     time::Instant,
 };
@@ -71,12 +76,17 @@ pub(crate) struct Core {
     /// Told when a task ended and none is left.
     pub(crate) drained: Notify,
     pub(crate) shared: OnceLock<Weak<Shared>>,
+    /// Polls that handed their slot on themselves, for the sentinel to take.
+    pub(crate) stepped_aside: sync::Mutex<Vec<Displaced>>,
     me: Weak<Core>,
     start: Instant,
     /// Ticks since the start, kept by the sentinel while anything runs.
     tick: AtomicU32,
     phase: AtomicU8,
     careful: AtomicBool,
+    /// When the sentinel is to tell those who wait for the end of all tasks, in
+    /// nanoseconds after the start; `u64::MAX` for never.
+    alarm: AtomicU64,
 }
 
 impl fmt::Debug for Core {
@@ -109,11 +119,13 @@ impl Core {
             cycles: Mutex::new(()),
             drained: Notify::new(),
             shared: OnceLock::new(),
+            stepped_aside: sync::Mutex::new(Vec::new()),
             me,
             start: Instant::now(),
             tick: AtomicU32::new(1),
             phase: AtomicU8::new(OPEN),
             careful: AtomicBool::new(false),
+            alarm: AtomicU64::new(u64::MAX),
             config,
         }
     }
@@ -125,6 +137,15 @@ impl Core {
 
     pub(crate) fn is_open(&self) -> bool {
         self.phase.load(Ordering::SeqCst) == OPEN
+    }
+
+    /// Leaves `value` where the scheduler's end looks for whom to wake. After
+    /// this, [`is_ending`](Self::is_ending) sees an end that did not see it.
+    pub(crate) fn leave<T>(cell: &OnceLock<T>, value: impl FnOnce() -> T) {
+        if cell.get().is_none() {
+            let _ = cell.set(value());
+            fence(Ordering::SeqCst);
+        }
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -144,6 +165,9 @@ impl Core {
         if let Home::Own(plug) = &self.home {
             plug.end();
         }
+        // Pairs with the fence of a carrier that has just left its waker: one of
+        // the two sees the other.
+        fence(Ordering::SeqCst);
         self.sentinel.ring();
         self.cpu.wake_all();
         self.io.wake_all(self);
@@ -163,6 +187,24 @@ impl Core {
     /// Nanoseconds between the scheduler's start and `at`, at least 1.
     pub(crate) fn nanos(&self, at: Instant) -> u64 {
         (at.saturating_duration_since(self.start).as_nanos() as u64).max(1)
+    }
+
+    /// Lets the sentinel wake those who wait in `drained`, at `at` or before.
+    pub(crate) fn set_alarm(&self, at: Instant) {
+        self.alarm.fetch_min(self.nanos(at), Ordering::SeqCst);
+        self.sentinel.ring();
+    }
+
+    pub(crate) fn has_alarm(&self) -> bool {
+        self.alarm.load(Ordering::SeqCst) != u64::MAX
+    }
+
+    /// Wakes those who wait in `drained`, if it is time.
+    pub(crate) fn sound_alarm(&self) {
+        if self.alarm.load(Ordering::SeqCst) <= self.nanos(Instant::now()) {
+            self.alarm.store(u64::MAX, Ordering::SeqCst);
+            self.drained.notify_waiters();
+        }
     }
 
     /// The present tick. The sentinel keeps it; while that sleeps it is read
@@ -186,28 +228,35 @@ impl Core {
         tick
     }
 
-    /// Picks the next task for a carrier of the slot. On every second turn an
-    /// entry that waited longer than the ageing bound goes first.
+    /// Picks the next task for a carrier of the slot.
     pub(crate) fn pick(&self, slot: usize, turn: usize) -> Option<Taken> {
         let floor = self.io.idle.floor(slot);
+        self.pick_from(&self.io.queue, &self.io.ageing, Some(slot), floor, turn)
+    }
+
+    /// Picks the next task of a lane. On every second turn an entry that waited
+    /// longer than the ageing bound goes first; if there was none, that is asked
+    /// again at the next tick.
+    pub(crate) fn pick_from(
+        &self,
+        queue: &ReadyQueue,
+        ageing: &AtomicU32,
+        slot: Option<usize>,
+        floor: u8,
+        turn: usize,
+    ) -> Option<Taken> {
         if turn & 1 == 1
             && floor == 0
             && let Some(bound) = self.config.ageing_ticks
-            && let Some(taken) = self.pick_overdue(bound)
+            && ageing.load(Ordering::Relaxed) != self.last_tick()
         {
-            return Some(taken);
+            let now = self.last_tick();
+            if let Some(taken) = queue.pick_overdue(|entry| is_overdue(entry, now, bound)) {
+                return Some(taken);
+            }
+            ageing.store(now, Ordering::Relaxed);
         }
-        self.io.queue.pick(Some(slot), floor)
-    }
-
-    fn pick_overdue(&self, bound: u32) -> Option<Taken> {
-        let now = self.last_tick();
-        self.io.queue.pick_overdue(|entry| {
-            TaskId::from_raw(entry).is_some_and(|id| {
-                let ready = slab::record(id).facts.ready_tick.load(Ordering::Relaxed);
-                now.saturating_sub(ready) > bound
-            })
-        })
+        queue.pick(slot, floor)
     }
 
     /// Queues a task whose word has said so: from the carrier that has `tenure`
@@ -302,6 +351,43 @@ impl Core {
         }
     }
 
+    /// Wakes the carrier that held the slot before a hand-off.
+    pub(crate) fn recall(&self, slot: usize, before: Held) {
+        match before.relief() {
+            Some(relief) => self.io.reliefs.wake(relief),
+            None => {
+                if let Some(guest) = self.io.slots[slot].guest.get() {
+                    guest.wake_by_ref();
+                }
+            }
+        }
+    }
+
+    /// A poll that is about to block hands its slot on. True if it held it.
+    pub(crate) fn step_aside(
+        &self,
+        slot: usize,
+        held: Held,
+        task: TaskId,
+        seat: &Arc<Seat>,
+    ) -> bool {
+        let keeps = self.io.slots[slot].holder.boundary(held) == Boundary::Keep;
+        if !keeps || !self.hand_off(slot, held) {
+            return false;
+        }
+        // The sentinel must know that this worker is away from I/O.
+        self.stepped_aside.lock().push(Displaced {
+            look: seat.look(),
+            seat: Arc::clone(seat),
+            task,
+            activity: Activity::Blocked,
+            since: Instant::now(),
+        });
+        self.sentinel.ring();
+        self.nudge();
+        true
+    }
+
     /// A relief gives the slot back to the guest that wants it.
     pub(crate) fn give_back(&self, slot: usize, held: Held) {
         if self.io.slots[slot].holder.give_back(held).is_some() {
@@ -356,4 +442,13 @@ impl Core {
             ready: self.io.queue.depths(),
         }
     }
+}
+
+/// Whether the task of an entry was queued more than `bound` ticks ago.
+fn is_overdue(entry: u64, now: u32, bound: u32) -> bool {
+    TaskId::from_raw(entry).is_some_and(|id| {
+        let ready = slab::record(id).facts.ready_tick.load(Ordering::Relaxed);
+        // What was queued in a tick that this thread has not seen yet is young.
+        now.wrapping_sub(ready) as i32 > bound as i32
+    })
 }

@@ -42,20 +42,22 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
     let core = &carrying.core;
     let record = claimed.record();
     let before = claimed.before();
+    // Destructors and what follows an end count as part of the poll: they may
+    // be as slow, and push entries as well.
+    let outside = current::enter(id, before.level());
+    carrying.seat.begin_poll(id);
     if before.has(CANCEL | CONDEMNED) && must_stop(&claimed, before) {
-        return finish::stop(core, id, claimed);
+        finish::stop(core, id, claimed);
+        carrying.seat.end_poll();
+        current::set_task(outside);
+        return;
     }
     if record.facts.last_lane.load(Relaxed) != lane as u8 {
         arrive(core, id, &claimed, before, lane);
     }
     let waker = waker::of(id);
     let mut cx = Context::from_waker(&waker);
-    let outside = current::enter(id, before.level());
-    carrying.seat.begin_poll(id);
-    let polled = claimed.poll(&mut cx);
-    carrying.seat.end_poll();
-    current::set_task(outside);
-    match polled {
+    match claimed.poll(&mut cx) {
         Poll::Pending => match claimed.suspend() {
             Suspend::Idle => {}
             Suspend::Requeue(word) => core.enqueue(record, id, word, carrying.tenure),
@@ -63,12 +65,17 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
         Poll::Ready(Ok(())) => finish::complete(core, id, claimed),
         Poll::Ready(Err(fault)) => finish::fault(core, id, claimed, fault),
     }
+    carrying.seat.end_poll();
+    current::set_task(outside);
 }
 
 /// Whether the task ends here instead of being polled.
 fn must_stop(claimed: &Claimed<'_>, before: Snapshot) -> bool {
+    // A task that has not begun cannot cooperate, and may still be waiting for
+    // what it was to run after.
     let mode = claimed.record().facts.cancel_mode.load(Relaxed);
-    before.has(CONDEMNED) || (before.has(CANCEL) && mode == CancelMode::Drop as u8)
+    let drops = mode == CancelMode::Drop as u8 || !before.has(STARTED);
+    before.has(CONDEMNED) || (before.has(CANCEL) && drops)
 }
 
 /// The task's first poll, or its first poll on this lane.

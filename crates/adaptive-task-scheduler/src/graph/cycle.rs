@@ -9,8 +9,8 @@
 //! all others walk under one lock of the scheduler, and take their edge away
 //! under it if it closed a cycle. So exactly one waiter of a cycle is told.
 
-use super::Tasks;
-use crate::task::{id::TaskId, word};
+use super::{Tasks, is_live};
+use crate::task::id::TaskId;
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Whether anybody waits on the task.
@@ -21,12 +21,16 @@ pub(crate) fn has_waiters(tasks: &impl Tasks, id: TaskId) -> bool {
         .is_some_and(|links| links.has_waiters())
 }
 
-/// The tasks on a cycle through `waiter`, in the order of waiting, beginning
-/// with `waiter`; `None` if there is none.
-pub(crate) fn find(tasks: &impl Tasks, waiter: TaskId) -> Option<Vec<TaskId>> {
+/// The tasks on a cycle through the edge `waiter -> blocker`, in the order of
+/// waiting, beginning with `waiter`; `None` if there is none. Other edges of
+/// the waiter were looked at when they were added.
+pub(crate) fn find(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) -> Option<Vec<TaskId>> {
+    if waiter == blocker {
+        return Some(vec![waiter]);
+    }
     // From each task seen, the one that led here.
-    let mut reached_from: HashMap<TaskId, TaskId> = HashMap::new();
-    let mut open = vec![waiter];
+    let mut reached_from: HashMap<TaskId, TaskId> = HashMap::from([(blocker, waiter)]);
+    let mut open = vec![blocker];
     while let Some(at) = open.pop() {
         for on in blockers(tasks, at) {
             if on == waiter {
@@ -49,11 +53,6 @@ pub(crate) fn blockers(tasks: &impl Tasks, id: TaskId) -> Vec<TaskId> {
     };
     let edges = links.waits_on.iter().map(|edge| edge.on);
     edges.filter(|&on| is_live(tasks, on)).collect()
-}
-
-fn is_live(tasks: &impl Tasks, id: TaskId) -> bool {
-    let now = tasks.record(id).word.load();
-    now.generation() == id.generation() && !now.has(word::DONE)
 }
 
 fn path(reached_from: &HashMap<TaskId, TaskId>, waiter: TaskId, last: TaskId) -> Vec<TaskId> {

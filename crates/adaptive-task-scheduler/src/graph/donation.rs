@@ -10,7 +10,7 @@
 //! blocker still at its old level. The levels are right when all walks that
 //! have begun are over (rule L3 of [`super::links`]).
 
-use super::{Tasks, links::Change};
+use super::{Tasks, is_live, links::Change};
 use crate::{
     sync::atomic::Ordering,
     task::{id::TaskId, word::Relevel},
@@ -23,14 +23,18 @@ pub(crate) fn add_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) -> b
     let Some(mut links) = record.live_links(waiter.generation()) else {
         return false;
     };
-    let change = links.add_edge(blocker, record.word.load().level());
+    let change = links.add_edge(blocker, record.word.load().level(), |id| is_live(tasks, id));
     drop(links);
     settle(tasks, vec![change]);
     true
 }
 
-/// Takes the edge `waiter -> blocker` away and takes back what it lent.
+/// Takes the edge `waiter -> blocker` away and takes back what it lent. An edge
+/// to a task that has ended lends nothing and is left to be pruned.
 pub(crate) fn remove_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) {
+    if !is_live(tasks, blocker) {
+        return;
+    }
     let record = tasks.record(waiter);
     let removed = record
         .live_links(waiter.generation())

@@ -47,8 +47,11 @@ pub(crate) struct Links {
     pub(crate) watchers: Vec<Watcher>,
     /// Who was spawned to run after this.
     pub(crate) dependents: Vec<TaskId>,
-    /// Whom this waits on.
+    /// Whom this waits on. Edges to tasks that have ended lend nothing and are
+    /// pruned from time to time.
     pub(crate) waits_on: Vec<Edge>,
+    /// How many edges the last pruning left.
+    pruned_to: usize,
     lent: [i32; LEVELS],
     /// Declared dependencies not finished yet, and one more while the task is
     /// being spawned.
@@ -82,6 +85,7 @@ impl Links {
             watchers: Vec::new(),
             dependents: Vec::new(),
             waits_on: Vec::new(),
+            pruned_to: 0,
             lent: [0; LEVELS],
             missing: 0,
             error: None,
@@ -127,7 +131,20 @@ impl Links {
     }
 
     /// Adds an edge. What it changes is for the caller to carry on.
-    pub(crate) fn add_edge(&mut self, on: TaskId, level: u8) -> Change {
+    ///
+    /// Edges to ended tasks are dropped whenever their number has doubled, so
+    /// that a task may wait for any number of others, one after the other or at
+    /// once, at a constant cost for each.
+    pub(crate) fn add_edge(
+        &mut self,
+        on: TaskId,
+        level: u8,
+        is_live: impl Fn(TaskId) -> bool,
+    ) -> Change {
+        if self.waits_on.len() > 2 * self.pruned_to + 8 {
+            self.waits_on.retain(|edge| is_live(edge.on));
+            self.pruned_to = self.waits_on.len();
+        }
         self.waits_on.push(Edge { on, lent: level });
         Change {
             to: on,

@@ -12,7 +12,11 @@ pub(crate) mod cycle;
 pub(crate) mod donation;
 pub(crate) mod links;
 
-use crate::task::{id::TaskId, record::Record, word::Snapshot};
+use crate::task::{
+    id::TaskId,
+    record::Record,
+    word::{self, Snapshot},
+};
 
 /// What the graph asks of its surroundings.
 pub(crate) trait Tasks {
@@ -23,4 +27,10 @@ pub(crate) trait Tasks {
     /// A task's level changed, from what it was to what it is. If `queued`, it
     /// rose while it was queued and needs an entry at its new level.
     fn relevelled(&self, id: TaskId, from: Snapshot, level: u8, queued: bool);
+}
+
+/// Whether a task has not ended.
+pub(crate) fn is_live(tasks: &impl Tasks, id: TaskId) -> bool {
+    let now = tasks.record(id).word.load();
+    now.generation() == id.generation() && !now.has(word::DONE)
 }

@@ -20,7 +20,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct BlockingLane {
     pub(crate) queue: ReadyQueue,
     runners: AtomicUsize,
     limit: usize,
+    /// The tick at which nothing was overdue.
+    ageing: AtomicU32,
 }
 
 impl BlockingLane {
@@ -37,6 +39,7 @@ impl BlockingLane {
             queue: ReadyQueue::new(0),
             runners: AtomicUsize::new(0),
             limit,
+            ageing: AtomicU32::new(0),
         }
     }
 
@@ -70,6 +73,7 @@ impl BlockingLane {
                 purpose: "blocking",
                 error,
             });
+            core.sentinel.rouse();
         }
     }
 }
@@ -91,10 +95,16 @@ impl Runner {
             is_guest: false,
         };
         let _carry = Carry::begin(carrying.clone());
-        while !self.core.is_ending()
-            && let Some(taken) = self.core.blocking.queue.pick(None, 0)
-        {
-            thread::run_one(&carrying, taken, Lane::Blocking);
+        let core = &self.core;
+        let lane = &core.blocking;
+        for turn in 0.. {
+            let next = core.pick_from(&lane.queue, &lane.ageing, None, 0, turn);
+            match next {
+                Some(taken) if !core.is_ending() => {
+                    thread::run_one(&carrying, taken, Lane::Blocking);
+                }
+                _ => return,
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     thread::Thread,
 };
@@ -33,14 +33,19 @@ use std::{
 struct Place {
     seat: Arc<Seat>,
     thread: OnceLock<Thread>,
+    /// Its thread has been started, or is just being.
+    started: AtomicBool,
 }
 
 #[derive(Debug)]
 pub(crate) struct CpuLane {
     pub(crate) queue: ReadyQueue,
     idle: Idle,
+    /// The tick at which nothing was overdue.
+    ageing: AtomicU32,
     places: Box<[Place]>,
-    started: AtomicUsize,
+    /// How many places have no thread yet, as a hint.
+    unstarted: AtomicUsize,
 }
 
 impl CpuLane {
@@ -48,12 +53,14 @@ impl CpuLane {
         let place = |_| Place {
             seat: Arc::default(),
             thread: OnceLock::new(),
+            started: AtomicBool::new(false),
         };
         Self {
             queue: ReadyQueue::new(0),
             idle: Idle::new(threads),
+            ageing: AtomicU32::new(0),
             places: (0..threads).map(place).collect(),
-            started: AtomicUsize::new(0),
+            unstarted: AtomicUsize::new(threads),
         }
     }
 
@@ -69,23 +76,28 @@ impl CpuLane {
     pub(crate) fn notify(&self, core: &Core, level: u8) {
         if let Some(at) = self.idle.notify(level) {
             self.wake(at);
-        } else if self.started.load(Ordering::Relaxed) < self.places.len() && self.queue.has_work(0)
-        {
+        } else if self.unstarted.load(Ordering::Relaxed) > 0 && self.queue.has_work(0) {
             self.start_one(core);
         }
     }
 
+    /// Whether no thread has been started but the one that is just being.
+    pub(crate) fn is_starting_first(&self) -> bool {
+        self.unstarted.load(Ordering::Relaxed) + 1 == self.places.len()
+    }
+
     fn start_one(&self, core: &Core) {
-        let next = |started: usize| (started < self.places.len()).then_some(started + 1);
-        let claimed = self
-            .started
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        let (Ok(at), Some(core)) = (claimed, core.me()) else {
+        let free = |place: &Place| !place.started.swap(true, Ordering::AcqRel);
+        let Some(at) = self.places.iter().position(free) else {
             return;
         };
-        if thread::start(&core, "cpu", move |core| carry(core, at)).is_err() {
-            // Another push, or the sentinel, tries again.
-            self.started.fetch_sub(1, Ordering::Relaxed);
+        let Some(core) = core.me() else { return };
+        self.unstarted.fetch_sub(1, Ordering::Relaxed);
+        if thread::start(&core, thread::CPU, move |core| carry(core, at)).is_err() {
+            self.places[at].started.store(false, Ordering::Release);
+            self.unstarted.fetch_add(1, Ordering::Relaxed);
+            // It tries again.
+            core.sentinel.rouse();
         }
     }
 
@@ -116,10 +128,14 @@ impl CpuLane {
 /// The life of one CPU thread.
 fn carry(core: &Arc<Core>, at: usize) {
     let place = &core.cpu.places[at];
-    // A thread that could not be started before leaves none here.
-    place.thread.get_or_init(std::thread::current);
+    Core::leave(&place.thread, std::thread::current);
     let seat = Arc::clone(&place.seat);
-    let carrying = Carrying { core: Arc::clone(core), seat, tenure: None, is_guest: false };
+    let carrying = Carrying {
+        core: Arc::clone(core),
+        seat,
+        tenure: None,
+        is_guest: false,
+    };
     let _carry = Carry::begin(carrying.clone());
     while !core.is_ending() {
         match core.cpu.idle.begin(at) {
@@ -133,15 +149,21 @@ fn carry(core: &Arc<Core>, at: usize) {
 fn work(carrying: &Carrying, at: usize, mut searching: bool) {
     let core = &carrying.core;
     let lane = &core.cpu;
-    while !core.is_ending() {
-        match lane.queue.pick(None, lane.idle.floor(at)) {
+    for turn in 0.. {
+        if core.is_ending() {
+            return;
+        }
+        match core.pick_from(&lane.queue, &lane.ageing, None, lane.idle.floor(at), turn) {
             Some(taken) => {
                 if std::mem::take(&mut searching) && lane.idle.found() && lane.queue.has_work(0) {
                     lane.notify(core, taken.level);
                 }
                 thread::run_one(carrying, taken, Lane::Cpu);
             }
-            None => match lane.idle.park(at, searching, |floor| lane.queue.has_work(floor)) {
+            None => match lane
+                .idle
+                .park(at, searching, |floor| lane.queue.has_work(floor))
+            {
                 Park::Parked => return,
                 Park::Work { searching: now } => searching = now,
             },

@@ -14,7 +14,7 @@ use crate::{
 use std::{
     future::Future,
     pin::{Pin, pin},
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Weak, atomic::Ordering},
     task::{Context, Poll},
 };
 
@@ -50,7 +50,7 @@ impl Future for Guest {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let core = &self.core;
         let slot = &core.io.slots[self.at];
-        slot.guest.get_or_init(|| cx.waker().clone());
+        Core::leave(&slot.guest, || cx.waker().clone());
         if core.is_ending() {
             return Poll::Ready(());
         }
@@ -103,14 +103,14 @@ impl Drop for Guest {
 /// A Tokio task that does nothing but leave its worker's LIFO slot to others;
 /// see [`io`].
 pub(crate) struct Displacer {
-    core: Arc<Core>,
+    core: Weak<Core>,
     at: usize,
 }
 
 impl Displacer {
     pub(crate) fn new(core: &Arc<Core>, at: usize) -> Self {
         Self {
-            core: Arc::clone(core),
+            core: Arc::downgrade(core),
             at,
         }
     }
@@ -120,10 +120,13 @@ impl Future for Displacer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let slot = &self.core.io.slots[self.at];
-        slot.displacer.get_or_init(|| cx.waker().clone());
+        let Some(core) = self.core.upgrade() else {
+            return Poll::Ready(());
+        };
+        let slot = &core.io.slots[self.at];
+        Core::leave(&slot.displacer, || cx.waker().clone());
         slot.displacer_ready.store(true, Ordering::Release);
-        if self.core.is_ending() {
+        if core.is_ending() {
             Poll::Ready(())
         } else {
             Poll::Pending

@@ -26,7 +26,7 @@
 
 use crate::sync::{
     Mutex,
-    atomic::{AtomicU8, AtomicUsize, Ordering},
+    atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering},
     model_fence,
 };
 
@@ -41,6 +41,8 @@ const CALLED: u8 = 3;
 struct Place {
     phase: AtomicU8,
     floor: AtomicU8,
+    /// How often this place was woken.
+    wakes: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Idle {
         let place = |_| Place {
             phase: AtomicU8::new(ACTIVE),
             floor: AtomicU8::new(0),
+            wakes: AtomicU32::new(0),
         };
         Self {
             searching: AtomicUsize::new(0),
@@ -115,6 +118,7 @@ impl Idle {
         let at = serves(0).or_else(|| serves(level))?;
         let slot = list.remove(at);
         self.parked.store(list.len(), Ordering::SeqCst);
+        self.places[slot].wakes.fetch_add(1, Ordering::Relaxed);
         let phase = if self.floor(slot) == 0 {
             self.searching.fetch_add(1, Ordering::SeqCst);
             SEARCHING
@@ -128,25 +132,51 @@ impl Idle {
     /// The carrier of `slot` has been polled.
     pub(crate) fn begin(&self, slot: usize) -> Begin {
         let phase = &self.places[slot].phase;
-        match phase.load(Ordering::Acquire) {
-            PARKED => Begin::StillParked,
-            woken @ (SEARCHING | CALLED) => {
-                phase.store(ACTIVE, Ordering::Relaxed);
-                Begin::Active {
-                    searching: woken == SEARCHING,
+        loop {
+            match phase.load(Ordering::Acquire) {
+                PARKED => return Begin::StillParked,
+                ACTIVE => return Begin::Active { searching: false },
+                woken => {
+                    // Exactly one takes the wake-up: for a moment after a
+                    // hand-off a slot has two carriers, and a stranded wake-up
+                    // may just be given up.
+                    let taken =
+                        phase.compare_exchange(woken, ACTIVE, Ordering::AcqRel, Ordering::Relaxed);
+                    if taken.is_ok() {
+                        return Begin::Active {
+                            searching: woken == SEARCHING,
+                        };
+                    }
                 }
             }
-            _ => Begin::Active { searching: false },
         }
     }
 
     /// The carrier of `slot` found nothing. `has_work` looks at the queues.
     pub(crate) fn park(&self, slot: usize, searching: bool, has_work: impl Fn(u8) -> bool) -> Park {
         let mut list = self.list.lock();
-        debug_assert!(!list.contains(&slot), "parked twice");
-        list.push(slot);
-        self.parked.store(list.len(), Ordering::SeqCst);
-        self.places[slot].phase.store(PARKED, Ordering::Release);
+        let place = &self.places[slot];
+        match place.phase.load(Ordering::Acquire) {
+            ACTIVE => {
+                list.push(slot);
+                self.parked.store(list.len(), Ordering::SeqCst);
+                place.phase.store(PARKED, Ordering::Release);
+            }
+            // For a moment after a hand-off a slot has two carriers. The other
+            // one parked it,
+            PARKED => {}
+            // and it was woken since.
+            woken => {
+                place.phase.store(ACTIVE, Ordering::Release);
+                let woken = woken == SEARCHING;
+                if searching && woken {
+                    self.searching.fetch_sub(1, Ordering::SeqCst);
+                }
+                return Park::Work {
+                    searching: searching || woken,
+                };
+            }
+        }
         if searching {
             self.searching.fetch_sub(1, Ordering::SeqCst);
         }
@@ -173,6 +203,28 @@ impl Idle {
         }
         self.places[slot].phase.store(ACTIVE, Ordering::Release);
         Park::Work { searching }
+    }
+
+    /// The number of the wake-up whose carrier has not been polled since, if the
+    /// slot counts as searching because of it.
+    pub(crate) fn unanswered_wake(&self, slot: usize) -> Option<u32> {
+        let place = &self.places[slot];
+        let wake = place.wakes.load(Ordering::Relaxed);
+        (place.phase.load(Ordering::Acquire) == SEARCHING).then_some(wake)
+    }
+
+    /// Stops counting a slot as searching whose carrier does not come. True if
+    /// it had not come yet.
+    #[must_use]
+    pub(crate) fn give_up_on(&self, slot: usize) -> bool {
+        let phase = &self.places[slot].phase;
+        let stranded = phase
+            .compare_exchange(SEARCHING, CALLED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
+        if stranded {
+            self.searching.fetch_sub(1, Ordering::SeqCst);
+        }
+        stranded
     }
 
     /// A searcher found work, or stops searching. True for the last one.

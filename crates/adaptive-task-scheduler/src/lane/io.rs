@@ -31,7 +31,7 @@ use crate::{
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Waker,
 };
@@ -60,6 +60,8 @@ pub(crate) struct IoLane {
     /// The slots, then the reserves.
     pub(crate) slots: Box<[Slot]>,
     pub(crate) reliefs: Reliefs,
+    /// The tick at which nothing was overdue.
+    pub(crate) ageing: AtomicU32,
     count: usize,
 }
 
@@ -94,6 +96,7 @@ impl IoLane {
             idle: Idle::new(2 * count),
             slots: (0..2 * count).map(slot).collect(),
             reliefs: Reliefs::default(),
+            ageing: AtomicU32::new(0),
             count,
         }
     }
@@ -103,12 +106,15 @@ impl IoLane {
         self.count
     }
 
-    /// Wakes one idle slot for new work at `level`, if nobody searches.
-    pub(crate) fn notify(&self, core: &Core, level: u8) {
-        if let Some(slot) = self.idle.notify(level) {
-            bump(&core.counters.wakes);
-            self.wake(core, slot);
-        }
+    /// Wakes one idle slot for new work at `level`, if nobody searches. Whether
+    /// it did.
+    pub(crate) fn notify(&self, core: &Core, level: u8) -> bool {
+        let Some(slot) = self.idle.notify(level) else {
+            return false;
+        };
+        bump(&core.counters.wakes);
+        self.wake(core, slot);
+        true
     }
 
     /// Wakes whoever carries `slot`.
@@ -133,6 +139,13 @@ impl IoLane {
     pub(crate) fn wake_all(&self, core: &Core) {
         for at in 0..self.slots.len() {
             self.wake(core, at);
+            let slot = &self.slots[at];
+            for waker in [slot.guest.get(), slot.displacer.get()]
+                .into_iter()
+                .flatten()
+            {
+                waker.wake_by_ref();
+            }
         }
         self.reliefs.wake_all();
     }
@@ -170,6 +183,14 @@ pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
     let core = &carrying.core;
     let lane = &core.io;
     let holder = &lane.slots[at].holder;
+    if holder.boundary(held) == Boundary::Lost {
+        // The slot's place in the idle list is somebody else's now.
+        return if core.is_ending() {
+            Stop::Ending
+        } else {
+            Stop::Lost
+        };
+    }
     let mut searching = match begin(core, at, held) {
         Some(searching) => searching,
         None if core.is_ending() => return Stop::Ending,
@@ -206,8 +227,12 @@ pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
                 .idle
                 .park(at, searching, |floor| lane.queue.has_work(floor))
             {
+                Park::Parked if holder.boundary(held) == Boundary::Lost => return Stop::Lost,
                 Park::Parked => return Stop::Parked,
-                Park::Work { searching: now } => searching = now,
+                Park::Work { searching: now } => {
+                    searching = now;
+                    core.sentinel.rouse();
+                }
             },
         }
         // A turn ends with its tick as well: Tokio must drive I/O between polls
@@ -240,6 +265,7 @@ fn take_off(core: &Core, at: usize) -> bool {
     loop {
         // Either it is still listed, or somebody has just woken it.
         if let Park::Work { searching } = core.io.idle.unpark(at) {
+            core.sentinel.rouse();
             return searching;
         }
         if let Begin::Active { searching } = core.io.idle.begin(at) {

@@ -91,7 +91,9 @@ impl Reliefs {
     fn start(&self, core: &Arc<Core>) -> Option<usize> {
         let relief = Arc::new(Relief::new());
         let number = self.admit(&relief);
-        let started = thread::start(core, "relief", move |core| live(core, number, &relief));
+        let started = thread::start(core, thread::RELIEF, move |core| {
+            live(core, number, &relief)
+        });
         if started.is_err() {
             self.0.lock().vacant.push(number);
         }
@@ -170,7 +172,7 @@ fn live(core: &Arc<Core>, number: usize, relief: &Relief) {
 }
 
 fn step(core: &Arc<Core>, number: usize, relief: &Relief, cx: &mut Context<'_>) -> Poll<()> {
-    relief.waker.get_or_init(|| cx.waker().clone());
+    Core::leave(&relief.waker, || cx.waker().clone());
     loop {
         let assignment = *relief.assignment.lock();
         let (slot, held) = match assignment {

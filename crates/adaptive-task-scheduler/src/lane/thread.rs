@@ -12,6 +12,7 @@ use crate::{
     event::Event,
     lane::Lane,
     queue::ready::Taken,
+    quietly::quietly,
     task::{current::Carrying, id::TaskId, slab},
 };
 use std::{
@@ -22,6 +23,11 @@ use std::{
     thread,
 };
 
+/// What a thread is for, as its name says.
+pub(crate) const CPU: &str = "cpu";
+pub(crate) const RELIEF: &str = "relief";
+pub(crate) const SENTINEL: &str = "sentinel";
+
 /// Starts a thread of the scheduler.
 pub(crate) fn start(
     core: &Arc<Core>,
@@ -31,7 +37,9 @@ pub(crate) fn start(
     let counters = &core.counters;
     counters.thread_started();
     let limit = core.config.max_threads;
-    let room = counters.threads.load(Ordering::Relaxed) <= limit;
+    // The CPU lane must have one thread, however many reliefs there are.
+    let is_first_of_lane = purpose == CPU && core.cpu.is_starting_first();
+    let room = is_first_of_lane || counters.threads.load(Ordering::Relaxed) <= limit;
     let started = if room {
         let inner = Arc::clone(core);
         thread::Builder::new()
@@ -53,12 +61,12 @@ pub(crate) fn start(
 
 fn run(core: Arc<Core>, body: impl FnOnce(&Arc<Core>)) {
     if let Some(hook) = &core.config.on_thread_start {
-        hook();
+        quietly(|| hook());
     }
     body(&core);
     core.counters.thread_stopped();
     if let Some(hook) = &core.config.on_thread_stop {
-        hook();
+        quietly(|| hook());
     }
 }
 
@@ -71,8 +79,7 @@ pub(crate) fn drive(core: &Core, mut step: impl FnMut(&mut Context<'_>) -> Poll<
 /// its own, a closure where it may block.
 pub(crate) fn run_one(carrying: &Carrying, taken: Taken, lane: Lane) {
     let id = TaskId::from_raw(taken.entry);
-    let is_closure =
-        id.is_some_and(|id| slab::record(id).facts.is_closure.load(Ordering::Relaxed));
+    let is_closure = id.is_some_and(|id| slab::record(id).facts.is_closure.load(Ordering::Relaxed));
     if is_closure {
         let _context = carrying.core.handle.enter();
         run::run(carrying, taken, lane);

@@ -85,7 +85,7 @@ impl Doorbell {
 }
 
 pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
-    let thread = thread::start(core, "sentinel", |core| Sentinel::new(core).watch())?;
+    let thread = thread::start(core, thread::SENTINEL, |core| Sentinel::new(core).watch())?;
     core.sentinel.thread.get_or_init(|| thread.thread().clone());
     Ok(())
 }
@@ -112,17 +112,20 @@ struct Sighting {
 }
 
 /// A poll that lost its slot and has not returned yet.
-struct Displaced {
-    look: Look,
-    seat: Arc<Seat>,
-    task: TaskId,
-    activity: Activity,
-    since: Instant,
+#[derive(Debug)]
+pub(crate) struct Displaced {
+    pub(crate) look: Look,
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) task: TaskId,
+    pub(crate) activity: Activity,
+    pub(crate) since: Instant,
 }
 
 struct Sentinel<'a> {
     core: &'a Arc<Core>,
     sightings: Vec<Option<Sighting>>,
+    /// For each slot, the wake-up that its carrier had not answered.
+    unanswered: Vec<Option<u32>>,
     displaced: Vec<Displaced>,
     damping: Damping,
     quiet: u32,
@@ -138,6 +141,7 @@ impl<'a> Sentinel<'a> {
         Self {
             core,
             sightings: vec![None; core.io.slots.len()],
+            unanswered: vec![None; core.io.count()],
             displaced: Vec::new(),
             damping: Damping::default(),
             quiet: 0,
@@ -155,6 +159,7 @@ impl<'a> Sentinel<'a> {
             if self.core.config.promotion {
                 self.tick(Instant::now());
             }
+            self.core.sound_alarm();
             self.retry_starved_lanes();
             self.sleep_if_quiet();
         }
@@ -162,12 +167,19 @@ impl<'a> Sentinel<'a> {
     }
 
     fn tick(&mut self, now: Instant) {
-        self.displaced.retain(|poll| poll.seat.look().poll == poll.look.poll);
+        let stepped_aside = std::mem::take(&mut *self.core.stepped_aside.lock());
+        if !stepped_aside.is_empty() {
+            self.last_trouble = Some(now);
+            self.displaced.extend(stepped_aside);
+        }
+        self.displaced
+            .retain(|poll| poll.seat.look().poll == poll.look.poll);
         self.relocate_displaced(now);
         let stuck: Vec<bool> = (0..self.sightings.len())
             .map(|slot| self.watch_slot(slot, now))
             .collect();
         self.keep_io_driven(|slot| stuck[slot]);
+        self.replace_stranded(now);
         self.count_hogs();
         self.settle_down(now);
     }
@@ -225,6 +237,10 @@ impl<'a> Sentinel<'a> {
         let wall = now.duration_since(seen.at);
         let activity = policy::activity(wall, used, || seen.look.thread.is_asleep());
         (seen.at, seen.cpu) = (now, cpu);
+        if core.io.queue.has_work(0) {
+            // A push may have relied on this poll to end soon.
+            core.io.notify(core, core.io.queue.top().unwrap_or(0));
+        }
         if activity == Activity::Preempted {
             self.sightings[slot] = Some(seen);
             return false;
@@ -248,13 +264,22 @@ impl<'a> Sentinel<'a> {
         let mut handed_off = false;
         if self.may_hand_off(poll) && core.hand_off(slot, seen.held) {
             self.handed_off(slot, task, activity, polled);
+            if seat.look() != seen.look {
+                // The poll ended in between. If its carrier has parked already,
+                // it must ask for its slot, or for another.
+                core.recall(slot, seen.held);
+            }
             let (look, seat, since) = (seen.look, Arc::clone(seat), seen.since);
-            self.displaced.push(Displaced { look, seat, task, activity, since });
+            self.displaced.push(Displaced {
+                look,
+                seat,
+                task,
+                activity,
+                since,
+            });
             handed_off = true;
         }
         if poll.has_ready {
-            // A push may have relied on this poll to end soon.
-            core.io.notify(core, core.io.queue.top().unwrap_or(0));
             self.open_reserve(task);
         }
         self.sightings[slot] = (!handed_off).then_some(seen);
@@ -283,10 +308,20 @@ impl<'a> Sentinel<'a> {
     /// How long a task has been waited on, if it is.
     fn waited_on(&self, task: TaskId) -> Option<Duration> {
         let record = slab::record(task);
-        let since = record.facts.waited_since.load(Ordering::Relaxed);
         let is_same = record.word.load().generation() == task.generation();
+        let mut since = record.facts.waited_since.load(Ordering::Relaxed);
+        let waiter = TaskId::from_raw(record.facts.waiter.load(Ordering::Relaxed));
+        if since == 0
+            && let Some(group) = waiter
+        {
+            // A member of a group is waited on when its group is.
+            since = slab::record(group)
+                .facts
+                .waited_since
+                .load(Ordering::Relaxed);
+        }
         (since != 0 && is_same)
-            .then(|| self.core.config.tick * self.core.tick().saturating_sub(since))
+            .then(|| self.core.config.tick * self.core.tick().wrapping_sub(since))
     }
 
     /// A poll may lose its slot long before the patience of those who wait on
@@ -415,6 +450,27 @@ impl<'a> Sentinel<'a> {
         }
     }
 
+    /// A guest that was woken by a plain Tokio task lies in its worker's LIFO
+    /// slot, and if that task blocks, it stays there, counted as searching, and
+    /// keeps everybody else from being woken. Seen unanswered at two ticks, it
+    /// is given up, and somebody else comes instead.
+    fn replace_stranded(&mut self, now: Instant) {
+        let core = self.core;
+        for slot in 0..core.io.count() {
+            let wake = core.io.idle.unanswered_wake(slot);
+            let before = std::mem::replace(&mut self.unanswered[slot], wake);
+            if wake.is_none() || wake != before || !core.io.idle.give_up_on(slot) {
+                continue;
+            }
+            self.last_trouble = Some(now);
+            core.set_careful(true);
+            if core.io.queue.has_work(0) && !core.io.notify(core, core.io.queue.top().unwrap_or(0))
+            {
+                let _ = core.hand_off(slot, core.io.slots[slot].holder.now());
+            }
+        }
+    }
+
     /// Takes CPU permits away for polls that compute elsewhere.
     fn count_hogs(&self) {
         let computing = |poll: &&Displaced| poll.activity == Activity::Computing;
@@ -491,6 +547,8 @@ impl<'a> Sentinel<'a> {
     fn is_quiet(&self) -> bool {
         let core = self.core;
         self.displaced.is_empty()
+            && !core.has_alarm()
+            && core.stepped_aside.lock().is_empty()
             && self.open_reserves == 0
             && !self.is_unplugged
             && core.io.idle.parked() >= core.io.count()
@@ -503,6 +561,8 @@ impl<'a> Sentinel<'a> {
     fn sweep(&self) {
         let core = self.core;
         let mut pause = Duration::from_millis(1);
+        // Destructors may want Tokio's context.
+        let _context = core.handle.enter();
         loop {
             for (id, _) in live_tasks(core) {
                 core.sweep_one(id);

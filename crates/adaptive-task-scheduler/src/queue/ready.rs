@@ -215,18 +215,18 @@ impl ReadyQueue {
         })
     }
 
-    /// Takes an entry that waited too long below the highest occupied level.
+    /// Takes an entry that waited too long behind higher levels or deadlines.
     /// `is_overdue` judges the entries at the fronts.
     pub(crate) fn pick_overdue(&self, is_overdue: impl Fn(u64) -> bool) -> Option<Taken> {
         let mask = self.occupied.load(Ordering::Relaxed);
-        if mask & mask.wrapping_sub(1) == 0 {
-            // At most one level has entries: nobody waits behind another.
-            return None;
-        }
-        let top = mask.ilog2() as u8;
-        (0..top)
+        let top = mask.checked_ilog2()? as u8;
+        (0..=top)
             .filter(|level| mask & (1 << level) != 0)
             .find_map(|level| {
+                // Of the highest level only what waits behind deadlines is passed by.
+                if level == top && !self.injectors[usize::from(level)].has_timed() {
+                    return None;
+                }
                 let entry = self.take_overdue(usize::from(level), &is_overdue)?;
                 Some(Taken { entry, level })
             })

@@ -14,7 +14,7 @@ use crate::{
 use std::{
     fmt,
     num::NonZeroUsize,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     thread::available_parallelism,
     time::Duration,
 };
@@ -83,9 +83,10 @@ impl Builder {
         self.with(|config| config.blocking_limit = limit)
     }
 
-    /// How many threads of its own the scheduler has at most, the sentinel,
-    /// reliefs and CPU threads together. The default is 1,024. At the limit
-    /// nothing is lost: work waits for the threads there are.
+    /// How many threads of its own the scheduler has at most: the sentinel,
+    /// reliefs for stuck slots and CPU threads together. The CPU lane gets its
+    /// first thread in any case. The default is 1,024. At the limit nothing is
+    /// lost: work waits for the threads there are.
     pub fn max_threads(self, limit: usize) -> Self {
         self.with(|config| config.max_threads = limit)
     }
@@ -96,11 +97,11 @@ impl Builder {
         self.with(|config| config.thread_name = prefix)
     }
 
-    /// How often the sentinel looks while anything runs. The default is 1 ms,
-    /// and so is the least.
+    /// How often the sentinel looks while anything runs, from 1 ms (the default)
+    /// to 1 s.
     pub fn tick(self, tick: Duration) -> Self {
         let ageing = self.ageing_bound();
-        let tick = tick.max(Duration::from_millis(1));
+        let tick = tick.clamp(Duration::from_millis(1), Duration::from_secs(1));
         self.with(|config| config.tick = tick).ageing(ageing)
     }
 
@@ -110,19 +111,23 @@ impl Builder {
         self.with(|config| config.patience = patience)
     }
 
-    /// How long a ready task of the I/O lane may wait behind more important
-    /// ones before it goes first, in turns with them. The default is 1 s;
+    /// How long a ready task may wait behind more important ones, or behind
+    /// deadlines, before it goes first, in turns with them. The default is 1 s;
     /// `None` switches it off.
     pub fn ageing(self, bound: Option<Duration>) -> Self {
         let tick = self.config.tick;
-        let ticks = bound.map(|bound| (bound.as_nanos() / tick.as_nanos()) as u32);
+        let ticks = bound.map(|bound| {
+            let ticks = bound.as_nanos() / tick.as_nanos();
+            u32::try_from(ticks)
+                .unwrap_or(u32::MAX / 2)
+                .clamp(1, u32::MAX / 2)
+        });
         self.with(|config| config.ageing_ticks = ticks)
     }
 
     fn ageing_bound(&self) -> Option<Duration> {
-        self.config
-            .ageing_ticks
-            .map(|ticks| self.config.tick * ticks)
+        let ticks = self.config.ageing_ticks?;
+        Some(self.config.tick.saturating_mul(ticks))
     }
 
     /// Whether stuck tasks are relocated and their slots handed off. The
@@ -263,7 +268,7 @@ fn settle_in(core: &Arc<Core>) -> Result<(), BuildError> {
             }
         }
         // Dropped with the runtime, as guests are.
-        core.handle.spawn(Canary(Arc::clone(core)).sing());
+        core.handle.spawn(Canary(Arc::downgrade(core)).sing());
     } else {
         for slot in 0..core.io.count() {
             core.handle.spawn(Displacer::new(core, slot));
@@ -284,7 +289,7 @@ fn settle_in(core: &Arc<Core>) -> Result<(), BuildError> {
 }
 
 /// Notices that a current-thread runtime is gone.
-struct Canary(Arc<Core>);
+struct Canary(Weak<Core>);
 
 impl Canary {
     async fn sing(self) {
@@ -294,7 +299,9 @@ impl Canary {
 
 impl Drop for Canary {
     fn drop(&mut self) {
-        self.0.end();
+        if let Some(core) = self.0.upgrade() {
+            core.end();
+        }
     }
 }
 

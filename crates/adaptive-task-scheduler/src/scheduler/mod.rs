@@ -211,6 +211,10 @@ impl Scheduler {
     /// up to `limit`, then ends the rest (dropping each at its next suspension)
     /// and stops its threads. Says what was left.
     ///
+    /// Inside a task of the scheduler it waits for that task too, until the
+    /// limit. If the future is dropped before it is ready, no more tasks are
+    /// taken, but those it has go on.
+    ///
     /// Shutting down twice does no harm. A runtime that belongs to the scheduler
     /// goes on until the last handle is dropped.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {

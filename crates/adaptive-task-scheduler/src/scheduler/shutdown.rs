@@ -12,7 +12,6 @@ use std::{
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
-use tokio::time::timeout;
 
 /// What a shutdown found.
 #[derive(Debug, Clone, Default)]
@@ -52,16 +51,20 @@ pub(crate) async fn shutdown(core: &Core, limit: Duration) -> ShutdownReport {
     }
 }
 
-/// Waits until no task is left, or the limit has passed.
+/// Waits until no task is left, or the limit has passed. The sentinel keeps the
+/// time: Tokio's timers stand still while nobody drives them.
 async fn drained(core: &Core, limit: Duration) {
-    let end = Instant::now() + limit;
+    let end = Instant::now().checked_add(limit);
     loop {
         let mut notified = std::pin::pin!(core.drained.notified());
         notified.as_mut().enable();
-        let left = end.saturating_duration_since(Instant::now());
-        if core.counters.live() == 0 || timeout(left, notified).await.is_err() {
+        if core.counters.live() == 0 || end.is_some_and(|end| end <= Instant::now()) {
             return;
         }
+        if let Some(end) = end {
+            core.set_alarm(end);
+        }
+        notified.await;
     }
 }
 

@@ -1,7 +1,14 @@
 //! What a task is called: by the machine ([`TaskId`]) and by people
 //! ([`TaskName`]).
 
-use std::{borrow::Cow, fmt, num::NonZeroU64, panic::Location, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{Hash, Hasher},
+    num::NonZeroU64,
+    panic::Location,
+    sync::Arc,
+};
 
 /// Names one task of this process, for as long as the process lives.
 ///
@@ -54,10 +61,10 @@ impl fmt::Debug for TaskId {
 /// let name: TaskName = "load prices".into();
 /// assert_eq!(name.to_string(), "load prices");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct TaskName(Repr);
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 enum Repr {
     Static(&'static str),
     Owned(Arc<str>),
@@ -76,6 +83,21 @@ impl TaskName {
             Repr::Owned(name) => Cow::Borrowed(name),
             Repr::Site(site) => Cow::Owned(site.to_string()),
         }
+    }
+}
+
+/// Names are equal if they read the same, however they were made.
+impl PartialEq for TaskName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for TaskName {}
+
+impl Hash for TaskName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 

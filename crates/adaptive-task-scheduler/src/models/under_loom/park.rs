@@ -52,7 +52,11 @@ impl Store for Injector {
     }
 
     fn take(&self) -> Option<u64> {
-        if self.has_plain() { self.take_plain(0, |_| ()) } else { None }
+        if self.has_plain() {
+            self.take_plain(0, |_| ())
+        } else {
+            None
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -69,7 +73,10 @@ pub(super) struct TwoLevels<S> {
 
 impl<S: Store> TwoLevels<S> {
     pub(super) fn new() -> Self {
-        Self { low: S::empty(), high: S::empty() }
+        Self {
+            low: S::empty(),
+            high: S::empty(),
+        }
     }
 }
 
@@ -110,10 +117,7 @@ fn guest<S: Store + 'static>(
     thread::spawn(move || lane.guest(slot, &run))
 }
 
-fn end<S: Store>(
-    lane: &Lane<S>,
-    carriers: impl IntoIterator<Item = thread::JoinHandle<()>>,
-) {
+fn end<S: Store>(lane: &Lane<S>, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     lane.end();
     carriers
         .into_iter()
