@@ -321,6 +321,7 @@ fn the_loan_ends_when_the_waiter_itself_times_out() {
 }
 
 #[test]
+#[allow(clippy::async_yields_async, reason = "the handle itself is the value")]
 fn the_loan_moves_along_with_a_handle_that_moves_to_another_task() {
     let scheduler = one_slot();
     let base = base(&scheduler, Free);

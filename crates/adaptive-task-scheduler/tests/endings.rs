@@ -24,8 +24,12 @@ impl Threads {
     fn counted_by(&self, builder: Builder) -> Builder {
         let (starts, stops) = (Arc::clone(&self.0), Arc::clone(&self.0));
         builder
-            .on_thread_start(move || drop(starts.fetch_add(1, Ordering::SeqCst)))
-            .on_thread_stop(move || drop(stops.fetch_sub(1, Ordering::SeqCst)))
+            .on_thread_start(move || {
+                starts.fetch_add(1, Ordering::SeqCst);
+            })
+            .on_thread_stop(move || {
+                stops.fetch_sub(1, Ordering::SeqCst);
+            })
     }
 
     fn count(&self) -> usize {
@@ -224,7 +228,8 @@ fn a_task_that_shuts_its_own_scheduler_down_is_ended_or_reports() {
 
 #[test]
 fn the_last_handle_can_be_dropped_inside_of_a_task_on_every_lane() {
-    let lanes: [fn(&Scheduler, Box<dyn FnOnce() + Send>) -> TaskHandle<()>; 4] = [
+    type Spawn = fn(&Scheduler, Box<dyn FnOnce() + Send>) -> TaskHandle<()>;
+    let lanes: [Spawn; 4] = [
         |scheduler, last| scheduler.spawn(async move { last() }),
         |scheduler, last| scheduler.cpu(last),
         |scheduler, last| scheduler.blocking(last),

@@ -9,7 +9,7 @@ use std::{
     future::{Future, pending},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 use support::{hold_slot, join_all, one_slot, plain, shut_down, until, wait_for};

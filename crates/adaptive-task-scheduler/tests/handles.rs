@@ -94,7 +94,7 @@ fn many_watch_one_task_and_one_owner_takes_its_value() {
     let watch = task.watch();
     let spawn_watcher = |_| {
         let watch = watch.clone();
-        scheduler.spawn(async move { watch.await })
+        scheduler.spawn(watch)
     };
     let watchers: Vec<_> = (0..50).map(spawn_watcher).collect();
     until("all watch", || {

@@ -177,8 +177,12 @@ fn without_room_for_slots_beside_a_current_thread_runtime_there_is_no_scheduler(
     let (starts, stops) = (Arc::clone(&started), Arc::clone(&stopped));
     let builder = Scheduler::builder().io_slots(4).max_threads(3);
     let builder = builder
-        .on_thread_start(move || drop(starts.fetch_add(1, Ordering::SeqCst)))
-        .on_thread_stop(move || drop(stops.fetch_add(1, Ordering::SeqCst)));
+        .on_thread_start(move || {
+            starts.fetch_add(1, Ordering::SeqCst);
+        })
+        .on_thread_stop(move || {
+            stops.fetch_add(1, Ordering::SeqCst);
+        });
     builder.build_on(runtime.handle().clone()).unwrap_err();
     until("the threads that were started are gone", || {
         let started = started.load(Ordering::SeqCst);

@@ -12,9 +12,10 @@ use crate::{
     task::current::{Carry, Carrying},
 };
 use std::{
+    cell::Cell,
     future::Future,
     pin::{Pin, pin},
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
 };
 
@@ -58,6 +59,7 @@ impl Future for Guest {
             core.leave_worker(self.at);
             return Poll::Pending;
         }
+        rescue(core, self.at);
         let held = match slot.holder.want_back() {
             Ok(held) => held,
             Err(relief) => {
@@ -75,6 +77,7 @@ impl Future for Guest {
             Stop::Ending => Poll::Ready(()),
             Stop::Breathe => {
                 breathe(cx);
+                BREATHING.set(Some((core.number, self.at)));
                 Poll::Pending
             }
             // Asks for the slot at the next poll, which comes at once.
@@ -83,6 +86,26 @@ impl Future for Guest {
                 Poll::Pending
             }
         }
+    }
+}
+
+thread_local! {
+    /// The guest that last breathed on this worker: its scheduler and slot.
+    static BREATHING: Cell<Option<(u32, usize)>> = const { Cell::new(None) };
+}
+
+/// A guest that breathes is on its worker's list of deferred tasks until that
+/// worker polls the driver. If another guest is polled there first, and gets
+/// stuck, the deferred one would be stuck with it; so it is woken, and can be
+/// stolen. (If it has run since, it is woken once for nothing.)
+fn rescue(core: &Core, at: usize) {
+    if let Some((number, other)) = BREATHING.take()
+        && number == core.number
+        && other != at
+        && let Some(guest) = core.io.slots[other].guest.get()
+    {
+        guest.wake_by_ref();
+        core.nudge();
     }
 }
 
@@ -97,39 +120,5 @@ fn breathe(cx: &mut Context<'_>) {
 impl Drop for Guest {
     fn drop(&mut self) {
         self.core.end();
-    }
-}
-
-/// A Tokio task that does nothing but leave its worker's LIFO slot to others;
-/// see [`io`].
-pub(crate) struct Displacer {
-    core: Weak<Core>,
-    at: usize,
-}
-
-impl Displacer {
-    pub(crate) fn new(core: &Arc<Core>, at: usize) -> Self {
-        Self {
-            core: Arc::downgrade(core),
-            at,
-        }
-    }
-}
-
-impl Future for Displacer {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(core) = self.core.upgrade() else {
-            return Poll::Ready(());
-        };
-        let slot = &core.io.slots[self.at];
-        Core::leave(&slot.displacer, || cx.waker().clone());
-        slot.displacer_ready.store(true, Ordering::Release);
-        if core.is_ending() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
     }
 }

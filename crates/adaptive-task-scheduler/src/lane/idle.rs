@@ -166,9 +166,9 @@ impl Idle {
             // one parked it,
             PARKED => {}
             // and it was woken since.
-            woken => {
-                place.phase.store(ACTIVE, Ordering::Release);
-                let woken = woken == SEARCHING;
+            _ => {
+                // Unless the sentinel has just given it up (see `give_up_on`).
+                let woken = place.phase.swap(ACTIVE, Ordering::AcqRel) == SEARCHING;
                 if searching && woken {
                     self.searching.fetch_sub(1, Ordering::SeqCst);
                 }
@@ -205,12 +205,11 @@ impl Idle {
         Park::Work { searching }
     }
 
-    /// The number of the wake-up whose carrier has not been polled since, if the
-    /// slot counts as searching because of it.
-    pub(crate) fn unanswered_wake(&self, slot: usize) -> Option<u32> {
+    /// How often the slot was woken, unless it is parked now.
+    pub(crate) fn wakes_if_astir(&self, slot: usize) -> Option<u32> {
         let place = &self.places[slot];
-        let wake = place.wakes.load(Ordering::Relaxed);
-        (place.phase.load(Ordering::Acquire) == SEARCHING).then_some(wake)
+        let wakes = place.wakes.load(Ordering::Relaxed);
+        (place.phase.load(Ordering::Acquire) != PARKED).then_some(wakes)
     }
 
     /// Stops counting a slot as searching whose carrier does not come. True if

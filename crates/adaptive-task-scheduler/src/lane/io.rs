@@ -31,7 +31,7 @@ use crate::{
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32},
     },
     task::Waker,
 };
@@ -45,9 +45,6 @@ pub(crate) struct Slot {
     pub(crate) holder: Holder,
     /// The guest's waker, always of the same Tokio task.
     pub(crate) guest: OnceLock<Waker>,
-    /// The displacer's waker, and whether it has run since it was last woken.
-    pub(crate) displacer: OnceLock<Waker>,
-    pub(crate) displacer_ready: AtomicBool,
     pub(crate) seat: Arc<Seat>,
     /// The guest is to leave its worker free for I/O.
     pub(crate) leave: AtomicBool,
@@ -86,8 +83,6 @@ impl IoLane {
         let slot = |_| Slot {
             holder: Holder::guest(),
             guest: OnceLock::new(),
-            displacer: OnceLock::new(),
-            displacer_ready: AtomicBool::new(false),
             seat: Arc::default(),
             leave: AtomicBool::new(false),
         };
@@ -131,7 +126,7 @@ impl IoLane {
         if let Some(guest) = slot.guest.get() {
             guest.wake_by_ref();
             if is_inside_a_worker_poll(core) {
-                displace(core, slot);
+                displace(core);
             }
         }
     }
@@ -139,12 +134,8 @@ impl IoLane {
     pub(crate) fn wake_all(&self, core: &Core) {
         for at in 0..self.slots.len() {
             self.wake(core, at);
-            let slot = &self.slots[at];
-            for waker in [slot.guest.get(), slot.displacer.get()]
-                .into_iter()
-                .flatten()
-            {
-                waker.wake_by_ref();
+            if let Some(guest) = self.slots[at].guest.get() {
+                guest.wake_by_ref();
             }
         }
         self.reliefs.wake_all();
@@ -167,15 +158,16 @@ fn is_inside_a_worker_poll(core: &Core) -> bool {
     })
 }
 
-/// Wakes one more Tokio task, so that the guest woken just before leaves the
-/// LIFO slot, where no other worker could find it until this poll ends, for the
-/// worker's queue, where all can.
-fn displace(core: &Core, slot: &Slot) {
-    let ready = slot.displacer_ready.swap(false, Ordering::AcqRel);
-    match slot.displacer.get() {
-        Some(displacer) if ready => displacer.wake_by_ref(),
-        _ => drop(core.handle.spawn(async {})),
-    }
+/// Spawns one more, empty Tokio task, so that the guest woken just before leaves
+/// the LIFO slot, where no other worker could find it until this poll ends, for
+/// the worker's queue, where all can.
+///
+/// It has to be a new task each time. Waking a task kept for this does nothing
+/// if that is still running somewhere, and the guest stays where it is: with one
+/// kept for each slot, one in some thousand wake-ups on a crowded machine waited
+/// for the whole poll.
+fn displace(core: &Core) {
+    core.nudge();
 }
 
 /// Carries a slot until there is a reason to stop.

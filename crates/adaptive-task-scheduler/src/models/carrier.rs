@@ -8,7 +8,7 @@
 use super::bell::Bell;
 use crate::{
     lane::{
-        holder::{Boundary, Held, Holder},
+        holder::{Boundary, Held, Holder, Tenure},
         idle::{Begin, Idle, Park},
     },
     queue::ready::{ReadyQueue, Taken},
@@ -117,20 +117,24 @@ impl<Q: Entries> Slots<Q> {
         self.notify(level);
     }
 
-    /// Adds an entry from within a poll of level `present` on `slot`. Nobody is
-    /// woken for the only one in the slot's ring, to which its carrier comes,
-    /// unless it is more important than that poll.
-    pub(crate) fn push_within(&self, entry: u64, level: u8, slot: usize, present: u8) {
+    /// Adds an entry from within a poll of level `present`. Nobody is woken for
+    /// the only one in the slot's ring, to which its carrier comes, unless it is
+    /// more important than that poll, or the carrier has lost the slot.
+    pub(crate) fn push_within(&self, entry: u64, level: u8, tenure: Tenure, present: u8) {
+        let Tenure { slot, held } = tenure;
         let alone = self.queue.push(entry, level, Some(slot));
-        if !(alone && present >= level) {
+        let comes = || self.holder(slot).boundary(held) == Boundary::Keep;
+        if !(alone && present >= level && comes()) {
             self.notify(level);
         }
     }
 
-    fn notify(&self, level: u8) {
-        if let Some(slot) = self.idle.notify(level) {
+    fn notify(&self, level: u8) -> bool {
+        let woken = self.idle.notify(level);
+        if let Some(slot) = woken {
             self.wake(slot);
         }
+        woken.is_some()
     }
 
     /// Wakes whoever carries `slot`.
@@ -148,7 +152,7 @@ impl<Q: Entries> Slots<Q> {
         self.reliefs.iter().for_each(|relief| relief.bell.ring());
     }
 
-    fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         self.is_ending.load(Ordering::Relaxed)
     }
 
@@ -175,7 +179,29 @@ impl<Q: Entries> Slots<Q> {
         }
     }
 
-    /// The guest wants `slot` back, as when reserves are closed.
+    /// Lets the carrier that held `slot` before a hand-off look around.
+    pub(crate) fn recall(&self, slot: usize, before: Held) {
+        match before.relief() {
+            Some(relief) => self.reliefs[relief].bell.ring(),
+            None => self.slots[slot].guest.ring(),
+        }
+    }
+
+    /// Stops relying on a carrier that was woken and has not come, and has
+    /// another come instead.
+    pub(crate) fn replace_stranded(&self, slot: usize) {
+        if self.idle.wakes_if_astir(slot).is_none() || !self.queue.has_work(0) {
+            return;
+        }
+        let before = self.holder(slot).now();
+        let counted = self.idle.give_up_on(slot);
+        let comes = counted && self.notify(self.queue.top().unwrap_or(0));
+        if !comes && self.hand_off(slot, before) {
+            self.recall(slot, before);
+        }
+    }
+
+    /// Somebody wants `slot` back, as when reserves are closed.
     pub(crate) fn want_back(&self, slot: usize) {
         if let Err(relief) = self.holder(slot).want_back() {
             self.reliefs[relief].bell.ring();
@@ -183,7 +209,7 @@ impl<Q: Entries> Slots<Q> {
     }
 
     /// The life of a guest.
-    pub(crate) fn guest(&self, at: usize, run: &impl Fn(Taken)) {
+    pub(crate) fn guest(&self, at: usize, run: &impl Fn(Taken, Tenure)) {
         while !self.is_ending() {
             let held = match self.holder(at).want_back() {
                 Ok(held) => held,
@@ -202,7 +228,7 @@ impl<Q: Entries> Slots<Q> {
     }
 
     /// The life of a relief.
-    pub(crate) fn relief(&self, number: usize, run: &impl Fn(Taken)) {
+    pub(crate) fn relief(&self, number: usize, run: &impl Fn(Taken, Tenure)) {
         let relief = &self.reliefs[number];
         loop {
             let assignment = *relief.assignment.lock();
@@ -235,7 +261,13 @@ impl<Q: Entries> Slots<Q> {
     }
 
     /// Carries a slot until there is a reason to stop.
-    fn carry(&self, at: usize, held: Held, run: &impl Fn(Taken)) -> Stop {
+    fn carry(&self, at: usize, held: Held, run: &impl Fn(Taken, Tenure)) -> Stop {
+        if self.holder(at).boundary(held) == Boundary::Lost {
+            return match self.is_ending() {
+                true => Stop::Ending,
+                false => Stop::Lost,
+            };
+        }
         let mut searching = match self.begin(at, held) {
             Some(searching) => searching,
             None if self.is_ending() => return Stop::Ending,
@@ -262,12 +294,15 @@ impl<Q: Entries> Slots<Q> {
                     if std::mem::take(&mut searching) {
                         self.stop_searching();
                     }
-                    run(taken);
+                    run(taken, Tenure { slot: at, held });
                 }
                 None => match self
                     .idle
                     .park(at, searching, |floor| self.queue.has_work(floor))
                 {
+                    Park::Parked if self.holder(at).boundary(held) == Boundary::Lost => {
+                        return Stop::Lost;
+                    }
                     Park::Parked => return Stop::Parked,
                     Park::Work { searching: now } => {
                         searching = now;

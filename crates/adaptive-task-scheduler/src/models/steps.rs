@@ -4,7 +4,7 @@
 use super::table::{Line, Table};
 use crate::{
     error::TaskError,
-    graph::{Tasks, donation},
+    graph::{Tasks, cycle, donation},
     lane::Lane,
     queue::ready::Taken,
     task::{
@@ -38,6 +38,12 @@ impl<L: Line> Table<L> {
         let id = self
             .open(level, flags, job)
             .expect("the model has places enough");
+        self.link(id, after);
+        id
+    }
+
+    /// Declares what a blocked task runs after, and lets it go.
+    pub(crate) fn link(&self, id: TaskId, after: &[TaskId]) {
         if let Some(mut links) = self.record(id).live_links(id.generation()) {
             links.missing = 1;
         }
@@ -45,7 +51,6 @@ impl<L: Line> Table<L> {
             self.declare(id, blocker);
         }
         self.release(id, None);
-        id
     }
 
     fn declare(&self, waiter: TaskId, blocker: TaskId) {
@@ -95,7 +100,14 @@ impl<L: Line> Table<L> {
             return;
         };
         match self.record(id).claim(id.generation(), taken.level, lane) {
-            Ok(claimed) => self.poll(id, claimed),
+            Ok(claimed) => {
+                let level = claimed.before().level();
+                assert!(
+                    taken.level <= level,
+                    "polled through a loan that was taken back"
+                );
+                self.poll(id, claimed);
+            }
             Err(Claim::Elsewhere(word)) => self.line.push(id, word),
             Err(_) => {}
         }
@@ -154,6 +166,37 @@ impl<L: Line> Table<L> {
         }
         for watcher in ending.watchers {
             watcher.ended(id, ending.error.as_ref());
+        }
+    }
+
+    /// A task begins to await another. `Err` if that closes a cycle.
+    pub(crate) fn begin_wait(&self, waiter: TaskId, blocker: TaskId) -> Result<(), Vec<TaskId>> {
+        donation::add_edge(self, waiter, blocker);
+        if !cycle::has_waiters(self, waiter) && waiter != blocker {
+            return Ok(());
+        }
+        let _one_at_a_time = self.cycles.lock();
+        match cycle::find(self, waiter, blocker) {
+            None => Ok(()),
+            Some(path) => {
+                donation::remove_edge(self, waiter, blocker);
+                Err(path)
+            }
+        }
+    }
+
+    /// Ends one task that the end of the scheduler left behind, unless it is
+    /// running; then its carrier will, or the next sweep.
+    pub(crate) fn sweep(&self, id: TaskId) {
+        let record = self.record(id);
+        match record.seize(id.generation()) {
+            Some(mut claimed) => {
+                drop(claimed.discard());
+                self.end(id, claimed, Some(TaskError::shut_down(id, NAME.into())));
+            }
+            None => {
+                let _ = record.word.stop(id.generation(), CONDEMNED);
+            }
         }
     }
 

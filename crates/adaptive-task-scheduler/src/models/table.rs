@@ -26,6 +26,8 @@ pub(crate) trait Line {
 pub(crate) struct Table<L> {
     records: Box<[Record]>,
     free: Mutex<Vec<u32>>,
+    /// Walks that look for cycles go one at a time.
+    pub(super) cycles: Mutex<()>,
     pub(crate) line: L,
 }
 
@@ -34,6 +36,7 @@ impl<L: Line> Table<L> {
         Self {
             records: (0..places).map(|_| Record::new()).collect(),
             free: Mutex::new((0..places).rev().collect()),
+            cycles: Mutex::new(()),
             line,
         }
     }

@@ -91,7 +91,8 @@ pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
 }
 
 impl Core {
-    /// Wakes a Tokio worker, so that it takes the driver over when it parks.
+    /// Spawns an empty Tokio task: it wakes a worker, which takes the driver over
+    /// when it parks.
     pub(crate) fn nudge(&self) {
         drop(self.handle.spawn(async {}));
     }
@@ -124,8 +125,9 @@ pub(crate) struct Displaced {
 struct Sentinel<'a> {
     core: &'a Arc<Core>,
     sightings: Vec<Option<Sighting>>,
-    /// For each slot, the wake-up that its carrier had not answered.
-    unanswered: Vec<Option<u32>>,
+    /// For each slot whose guest is awaited: how often it was woken, and the
+    /// number of its last poll.
+    unanswered: Vec<Option<(u32, u64)>>,
     displaced: Vec<Displaced>,
     damping: Damping,
     quiet: u32,
@@ -246,7 +248,7 @@ impl<'a> Sentinel<'a> {
             return false;
         }
         self.last_trouble = Some(now);
-        core.set_careful(true);
+        core.set_careful(self.has_strangers());
         let polled = now.duration_since(seen.since);
         let poll = StuckPoll {
             activity,
@@ -284,6 +286,20 @@ impl<'a> Sentinel<'a> {
         }
         self.sightings[slot] = (!handed_off).then_some(seen);
         is_guest
+    }
+
+    /// Whether there are Tokio tasks that are not ours, and could be stranded
+    /// behind a stuck poll.
+    fn has_strangers(&self) -> bool {
+        let count = self.core.io.count();
+        let ours = match self.core.home {
+            // The guests and the plug.
+            Home::Own(_) => count + 1,
+            Home::Attached => count,
+            // Polls are stuck on threads of ours; nobody is stranded there.
+            Home::Threads => return false,
+        };
+        self.core.handle.metrics().num_alive_tasks() > ours
     }
 
     fn may_hand_off(&mut self, poll: StuckPoll) -> bool {
@@ -450,23 +466,30 @@ impl<'a> Sentinel<'a> {
         }
     }
 
-    /// A guest that was woken by a plain Tokio task lies in its worker's LIFO
-    /// slot, and if that task blocks, it stays there, counted as searching, and
-    /// keeps everybody else from being woken. Seen unanswered at two ticks, it
-    /// is given up, and somebody else comes instead.
+    /// A guest that is woken may lie in the LIFO slot, or among the deferred
+    /// tasks, of a worker that a plain Tokio task blocks. It cannot be reached
+    /// there, and keeps others from being woken while it counts as searching. A
+    /// guest that is neither parked nor has begun a poll between two ticks is
+    /// given up, and somebody else comes instead.
     fn replace_stranded(&mut self, now: Instant) {
         let core = self.core;
-        for slot in 0..core.io.count() {
-            let wake = core.io.idle.unanswered_wake(slot);
-            let before = std::mem::replace(&mut self.unanswered[slot], wake);
-            if wake.is_none() || wake != before || !core.io.idle.give_up_on(slot) {
+        for at in 0..core.io.count() {
+            let slot = &core.io.slots[at];
+            let held = slot.holder.now();
+            let look = slot.seat.look();
+            let astir = core.io.idle.wakes_if_astir(at);
+            let waits = !look.is_polling() && held.relief().is_none();
+            let seen = astir.filter(|_| waits).map(|wakes| (wakes, look.poll));
+            let before = std::mem::replace(&mut self.unanswered[at], seen);
+            if seen.is_none() || seen != before || !core.io.queue.has_work(0) {
                 continue;
             }
             self.last_trouble = Some(now);
             core.set_careful(true);
-            if core.io.queue.has_work(0) && !core.io.notify(core, core.io.queue.top().unwrap_or(0))
-            {
-                let _ = core.hand_off(slot, core.io.slots[slot].holder.now());
+            let counted = core.io.idle.give_up_on(at);
+            let came = counted && core.io.notify(core, core.io.queue.top().unwrap_or(0));
+            if !came {
+                let _ = core.hand_off(at, held);
             }
         }
     }

@@ -4,10 +4,7 @@ use super::{Config, Scheduler, Shared};
 use crate::{
     core::{Core, Home},
     error::BuildError,
-    lane::{
-        guest::{Displacer, Guest},
-        plug::Plug,
-    },
+    lane::{guest::Guest, plug::Plug},
     promotion::sentinel,
     task::current,
 };
@@ -271,7 +268,6 @@ fn settle_in(core: &Arc<Core>) -> Result<(), BuildError> {
         core.handle.spawn(Canary(Arc::downgrade(core)).sing());
     } else {
         for slot in 0..core.io.count() {
-            core.handle.spawn(Displacer::new(core, slot));
             core.handle.spawn(Guest::new(core, slot));
         }
     }

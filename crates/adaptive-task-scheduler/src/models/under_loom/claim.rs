@@ -2,7 +2,7 @@
 //! it is queued it is polled once, and by one carrier at a time (loom checks
 //! every access to the job).
 
-use super::{Entries, HIGH, LOW};
+use super::{Entries, HIGH, LOW, model};
 use crate::{
     graph::Tasks,
     lane::Lane,
@@ -16,7 +16,6 @@ use crate::{
     },
 };
 use loom::{
-    model,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
 };
@@ -90,6 +89,27 @@ fn a_relocated_task_is_polled_once_on_either_lane() {
         let _ = table.record(id).word.set_lane(id.generation(), Lane::Cpu);
         finish(&table, id, carriers);
         assert_eq!(seen.polls(), 1);
+    });
+}
+
+#[test]
+fn a_task_queued_while_it_is_boosted_has_an_entry_at_its_level() {
+    model(|| {
+        let table = Arc::new(Table::new(1, Entries::new()));
+        let (job, _) = Probe::ready();
+        let id = table.open(LOW, word::HANDLE, job).expect("has a place");
+        let waker = {
+            let table = Arc::clone(&table);
+            thread::spawn(move || table.wake(id))
+        };
+        table.relevel(id, HIGH);
+        waker.join().expect("wakes");
+        let word = table.word(id);
+        assert!(word.has(word::QUEUED) && word.level() == HIGH);
+        assert!(
+            table.line.has_level(HIGH),
+            "a carrier of the high levels would not find it"
+        );
     });
 }
 

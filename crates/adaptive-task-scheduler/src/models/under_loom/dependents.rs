@@ -1,7 +1,7 @@
 //! Declared dependencies against the ends of what they name: a dependent is
 //! released once, by the last of them or by the first that fails.
 
-use super::{Entries, HIGH, LOW};
+use super::{Entries, HIGH, LOW, model};
 use crate::{
     models::{
         probe::{Probe, Seen},
@@ -9,7 +9,7 @@ use crate::{
     },
     task::{id::TaskId, word},
 };
-use loom::{model, thread};
+use loom::thread;
 use std::sync::Arc;
 
 type Graph = Arc<Table<Entries>>;

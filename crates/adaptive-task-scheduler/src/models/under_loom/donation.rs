@@ -2,13 +2,13 @@
 //! every live task is the highest of its own and those of its live waiters,
 //! and nothing has happened to the tasks that ended.
 
-use super::{Entries, HIGH, LOW, MID};
+use super::{Entries, HIGH, LOW, MID, model};
 use crate::{
     graph::{Tasks, donation},
     models::{probe::Probe, table::Table},
     task::{id::TaskId, word},
 };
-use loom::{model, thread};
+use loom::thread;
 use std::{sync::Arc, task::Poll};
 
 type Graph = Arc<Table<Entries>>;
@@ -162,5 +162,25 @@ fn a_boost_finds_a_queued_task_or_its_end_but_never_neither() {
         graph.drain();
         assert!(graph.word(bottom).has(word::DONE));
         assert_eq!(seen.polls() + seen.discards(), 1);
+    });
+}
+
+#[test]
+fn of_two_waits_that_close_a_cycle_one_is_told() {
+    model(|| {
+        let (graph, [first, second]) = graph([HIGH, LOW]);
+        let other = {
+            let graph = Arc::clone(&graph);
+            thread::spawn(move || graph.begin_wait(second, first).err())
+        };
+        let mine = graph.begin_wait(first, second).err();
+        let others = other.join().expect("waits");
+        assert!(mine.is_some() != others.is_some());
+        let told = mine.or(others).expect("one is told");
+        assert_eq!(told.len(), 2);
+        // The other's edge stands.
+        let is_first_told = told[0] == first;
+        let level = if is_first_told { LOW } else { HIGH };
+        check(&graph, [first, second], [], [HIGH, level]);
     });
 }

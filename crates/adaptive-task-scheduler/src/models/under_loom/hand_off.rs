@@ -1,13 +1,13 @@
 //! Hand-off against the carrier's return: a slot has one holder at a time, the
 //! guest that wants its slot gets it, and no entry is lost on the way.
 
-use super::{LOW, park::TwoLevels};
+use super::{LOW, model, park::TwoLevels};
 use crate::{
     lane::holder::{Boundary, Held, Holder},
     models::{bell::Bell, carrier::Slots},
     queue::{injector::Injector, ready::Taken},
 };
-use loom::{model, thread};
+use loom::thread;
 use std::sync::Arc;
 
 /// Changes of one holder, each by whoever won it.
@@ -35,6 +35,11 @@ fn of_two_hand_offs_one_is_done() {
         let held = mine.or(others).expect("one won");
         assert!(is_held(&holder, held) && !is_held(&holder, first));
         assert_eq!(holder.now(), held);
+        // The same relief again is another hold.
+        let relief = held.relief().expect("a relief has it");
+        let next = holder.hand_off(held, 2).expect("nobody else");
+        let again = holder.hand_off(next, relief).expect("nobody else");
+        assert!(is_held(&holder, again) && !is_held(&holder, held));
     });
 }
 
@@ -146,11 +151,11 @@ fn carriers_change(pushes: u64) {
     lane.push(1, LOW);
     let guest = {
         let (lane, taken) = (Arc::clone(&lane), Arc::clone(&taken));
-        thread::spawn(move || lane.guest(0, &|_| taken.ring()))
+        thread::spawn(move || lane.guest(0, &|_, _| taken.ring()))
     };
     let relief = {
         let (lane, taken) = (Arc::clone(&lane), Arc::clone(&taken));
-        thread::spawn(move || lane.relief(0, &|_| taken.ring()))
+        thread::spawn(move || lane.relief(0, &|_, _| taken.ring()))
     };
     assert!(lane.hand_off(0, seen));
     taken.wait();
@@ -173,15 +178,16 @@ fn a_hand_off_while_the_guest_parks_loses_no_entry() {
 fn an_entry_pushed_by_a_carrier_that_lost_its_slot_is_found() {
     model(|| {
         let lane = Arc::new(Slots::new(1, 1, TwoLevels::<Injector>::new()));
-        let taken = Arc::new(Bell::new());
+        let (begun, taken) = (Arc::new(Bell::new()), Arc::new(Bell::new()));
         let seen = lane.holder(0).now();
         lane.push(1, LOW);
         // The first entry's poll wakes another task and lasts until that runs.
         let run = {
-            let (lane, taken) = (Arc::clone(&lane), Arc::clone(&taken));
-            move |entry: Taken| match entry.entry {
+            let (lane, begun, taken) = (Arc::clone(&lane), Arc::clone(&begun), Arc::clone(&taken));
+            move |entry: Taken, tenure| match entry.entry {
                 1 => {
-                    lane.push_within(2, LOW, 0, LOW);
+                    begun.ring();
+                    lane.push_within(2, LOW, tenure, LOW);
                     taken.wait();
                     lane.end();
                 }
@@ -196,8 +202,9 @@ fn an_entry_pushed_by_a_carrier_that_lost_its_slot_is_found() {
             let lane = Arc::clone(&lane);
             thread::spawn(move || lane.relief(0, &run))
         };
-        // The sentinel hands off as soon as something is ready behind the poll,
-        // or because the poll said that it would block.
+        // The sentinel sees something ready behind the poll, or the poll has
+        // said that it would block.
+        begun.wait();
         assert!(lane.hand_off(0, seen));
         guest.join().expect("carries");
         relief.join().expect("carries");

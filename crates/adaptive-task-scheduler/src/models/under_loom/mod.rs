@@ -17,22 +17,43 @@ use crate::{
     sync::Mutex,
     task::{id::TaskId, word::Snapshot},
 };
-use std::collections::VecDeque;
+
+/// Checks `run` under every interleaving with up to two preemptions, which find
+/// nearly all that can be found, or as many as the environment says.
+fn model(run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    builder.max_branches = builder.max_branches.max(20_000);
+    builder.check(run);
+}
 
 const LOW: u8 = 0;
 const MID: u8 = 2;
 const HIGH: u8 = 4;
 
-/// The shortest line there is: all lanes and levels, first come.
-struct Entries(Mutex<VecDeque<(Taken, Lane)>>);
+/// The shortest line there is: of all lanes, the highest level first.
+struct Entries(Mutex<Vec<(Taken, Lane)>>);
 
 impl Entries {
     fn new() -> Self {
-        Self(Mutex::new(VecDeque::new()))
+        Self(Mutex::new(Vec::new()))
     }
 
     fn len(&self) -> usize {
         self.0.lock().len()
+    }
+
+    fn pop(&self) -> Option<(Taken, Lane)> {
+        let mut entries = self.0.lock();
+        let highest = entries.iter().map(|(taken, _)| taken.level).max()?;
+        let at = entries
+            .iter()
+            .position(|(taken, _)| taken.level == highest)?;
+        Some(entries.remove(at))
+    }
+
+    fn has_level(&self, level: u8) -> bool {
+        self.0.lock().iter().any(|(taken, _)| taken.level == level)
     }
 }
 
@@ -42,14 +63,14 @@ impl Line for Entries {
             entry: id.raw(),
             level: word.level(),
         };
-        self.0.lock().push_back((taken, word.lane()));
+        self.0.lock().push((taken, word.lane()));
     }
 }
 
 impl Table<Entries> {
     /// Takes one entry and runs what it names. False if there was none.
     fn step(&self) -> bool {
-        let next = self.line.0.lock().pop_front();
+        let next = self.line.pop();
         if let Some((taken, lane)) = next {
             self.run(taken, lane);
         }

@@ -1,15 +1,16 @@
 //! Parking against pushing: an entry is never left with everybody parked. A
 //! lost wake-up shows as a deadlock, which loom reports.
 
-use super::{HIGH, LOW};
+use super::{HIGH, LOW, model};
 use crate::{
+    lane::idle::{Begin, Idle, Park},
     models::{
         bell::Bell,
         carrier::{Entries, Slots},
     },
     queue::{injector::Injector, ready::Taken, ring::Ring},
 };
-use loom::{model, thread};
+use loom::thread;
 use std::sync::Arc;
 
 /// What holds the entries of one level.
@@ -114,7 +115,7 @@ fn guest<S: Store + 'static>(
     run: impl Fn(Taken) + 'static,
 ) -> thread::JoinHandle<()> {
     let lane = Arc::clone(lane);
-    thread::spawn(move || lane.guest(slot, &run))
+    thread::spawn(move || lane.guest(slot, &|taken, _| run(taken)))
 }
 
 fn end<S: Store>(lane: &Lane<S>, carriers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
@@ -223,5 +224,42 @@ fn a_reserve_that_parks_takes_no_wake_up_from_a_slot() {
         lane.push(2, LOW);
         taken.iter().for_each(|taken| taken.wait());
         end(&lane, carriers);
+    });
+}
+
+/// Gives up on a woken slot while its carrier comes, through `comes`, which
+/// says whether it counts as searching.
+fn check_given_up(comes: impl Fn(&Idle, usize) -> bool + Clone + Send + Sync + 'static) {
+    model(move || {
+        let idle = Arc::new(Idle::new(2));
+        for slot in 0..2 {
+            assert_eq!(idle.park(slot, false, |_| false), Park::Parked);
+        }
+        let woken = idle.notify(LOW).expect("both are parked");
+        let carrier = {
+            let (idle, comes) = (Arc::clone(&idle), comes.clone());
+            thread::spawn(move || {
+                if comes(&idle, woken) {
+                    let _ = idle.found();
+                }
+            })
+        };
+        let _ = idle.give_up_on(woken);
+        carrier.join().expect("comes");
+        // Whoever came or did not, nobody counts as searching, so the other
+        // slot can be woken.
+        assert_eq!(idle.notify(LOW), Some(1 - woken));
+    });
+}
+
+#[test]
+fn a_carrier_that_comes_as_it_is_given_up_is_counted_once() {
+    check_given_up(|idle, slot| idle.begin(slot) == Begin::Active { searching: true });
+}
+
+#[test]
+fn a_second_carrier_that_parks_as_the_slot_is_given_up_is_counted_once() {
+    check_given_up(|idle, slot| {
+        idle.park(slot, false, |_| false) == Park::Work { searching: true }
     });
 }

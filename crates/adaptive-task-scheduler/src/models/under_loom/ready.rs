@@ -1,9 +1,9 @@
 //! The queue's mask of levels against its entries (rule Q3): a level whose bit
 //! was cleared while an entry came in is found all the same.
 
-use super::{HIGH, LOW};
+use super::{HIGH, LOW, model};
 use crate::queue::ready::ReadyQueue;
-use loom::{model, thread};
+use loom::thread;
 use std::sync::Arc;
 
 /// Takes all that is left, as a carrier that comes later does.

@@ -1,7 +1,7 @@
 //! A place given to another task against what was left of the task before: a
 //! stale id changes nothing.
 
-use super::{Entries, HIGH, LOW, MID};
+use super::{Entries, HIGH, LOW, MID, model};
 use crate::{
     graph::{Tasks, donation},
     lane::Lane,
@@ -15,7 +15,7 @@ use crate::{
         word::{self, Relevel, Stop, Wake},
     },
 };
-use loom::{model, thread};
+use loom::thread;
 use std::sync::Arc;
 
 type Tasks1 = Table<Entries>;
@@ -58,6 +58,8 @@ fn check(act: impl Fn(&Tasks1, TaskId) + Clone + Send + Sync + 'static) {
         assert!(!word.has(word::LINKED | word::CANCEL | word::CONDEMNED));
         assert_eq!((word.level(), word.lane()), (MID, Lane::Io));
         assert_eq!((seen.polls(), seen.discards(), seen.drops()), (0, 0, 0));
+        let links = table.record(new).links_of(new.generation());
+        assert_eq!(links.map(|links| links.dependents.len()), Some(0));
     });
 }
 

@@ -1,8 +1,9 @@
 //! Two pushers and two takers at a ring of four: nothing is lost, nothing is
 //! taken twice, and what one pusher pushed is taken in its order.
 
+use super::model;
 use crate::queue::ring::Ring;
-use loom::{model, thread};
+use loom::thread;
 use std::sync::Arc;
 
 fn rest(ring: &Ring) -> Vec<u64> {

@@ -1,7 +1,7 @@
 //! A handle against its task's end: the value is taken once or discarded once,
 //! and the place is freed once.
 
-use super::{Entries, LOW};
+use super::{Entries, LOW, model};
 use crate::{
     error::TaskError,
     graph::Tasks,
@@ -14,7 +14,7 @@ use crate::{
     sync::Mutex,
     task::{id::TaskId, word},
 };
-use loom::{model, thread};
+use loom::thread;
 use std::{sync::Arc, task::Poll};
 
 type Tasks1 = Arc<Table<Entries>>;
