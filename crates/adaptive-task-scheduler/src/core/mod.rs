@@ -25,10 +25,7 @@ use crate::{
         plug::Plug,
         seat::Seat,
     },
-    promotion::{
-        policy::Activity,
-        sentinel::{Displaced, Doorbell},
-    },
+    promotion::{doorbell::Doorbell, policy::Activity, sentinel::Displaced},
     queue::ready::{ReadyQueue, Taken},
     scheduler::{Config, Shared},
     sync,
@@ -76,6 +73,9 @@ pub(crate) struct Core {
     /// Told when a task ended and none is left.
     pub(crate) drained: Notify,
     pub(crate) shared: OnceLock<Weak<Shared>>,
+    /// How many nudges of Tokio there were, and how many of them have run.
+    pub(crate) nudges: AtomicU64,
+    pub(crate) nudges_run: AtomicU64,
     /// Polls that handed their slot on themselves, for the sentinel to take.
     pub(crate) stepped_aside: sync::Mutex<Vec<Displaced>>,
     me: Weak<Core>,
@@ -119,6 +119,8 @@ impl Core {
             cycles: Mutex::new(()),
             drained: Notify::new(),
             shared: OnceLock::new(),
+            nudges: AtomicU64::new(0),
+            nudges_run: AtomicU64::new(0),
             stepped_aside: sync::Mutex::new(Vec::new()),
             me,
             start: Instant::now(),

@@ -4,6 +4,8 @@
 //! asks, and acts through the lanes. Boosting is not here: it happens in the
 //! graph at the moment when a wait begins.
 
+#[cfg(not(ats_loom))]
+pub(crate) mod doorbell;
 pub(crate) mod policy;
 #[cfg(not(ats_loom))]
 pub(crate) mod sentinel;

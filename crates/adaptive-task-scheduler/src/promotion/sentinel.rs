@@ -41,11 +41,7 @@ use crate::{
 };
 use std::{
     io,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::Thread,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -56,46 +52,10 @@ const QUIET_TICKS: u32 = 100;
 /// How long a spare relief beyond the first is kept.
 const KEEP_SPARE: Duration = Duration::from_secs(10);
 
-/// How others reach the sentinel.
-#[derive(Debug, Default)]
-pub(crate) struct Doorbell {
-    thread: OnceLock<Thread>,
-    asleep: AtomicBool,
-}
-
-impl Doorbell {
-    pub(crate) fn is_asleep(&self) -> bool {
-        self.asleep.load(Ordering::Relaxed)
-    }
-
-    /// Wakes the sentinel if it sleeps.
-    pub(crate) fn rouse(&self) {
-        // SeqCst: pairs with the sentinel's store before it looks at the idle
-        // list; whoever took a slot off that list before is seen there.
-        if self.asleep.load(Ordering::SeqCst) {
-            self.ring();
-        }
-    }
-
-    pub(crate) fn ring(&self) {
-        if let Some(thread) = self.thread.get() {
-            thread.unpark();
-        }
-    }
-}
-
 pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
     let thread = thread::start(core, thread::SENTINEL, |core| Sentinel::new(core).watch())?;
     core.sentinel.thread.get_or_init(|| thread.thread().clone());
     Ok(())
-}
-
-impl Core {
-    /// Spawns an empty Tokio task: it wakes a worker, which takes the driver over
-    /// when it parks.
-    pub(crate) fn nudge(&self) {
-        drop(self.handle.spawn(async {}));
-    }
 }
 
 /// What was seen of one slot.
@@ -133,6 +93,9 @@ struct Sentinel<'a> {
     quiet: u32,
     is_unplugged: bool,
     open_reserves: usize,
+    /// How many nudges had run when Tokio was last to be nudged, until one more
+    /// has.
+    nudge_due: Option<u64>,
     /// When a poll was last found stuck, unless all was undone since.
     last_trouble: Option<Instant>,
     start: Instant,
@@ -149,6 +112,7 @@ impl<'a> Sentinel<'a> {
             quiet: 0,
             is_unplugged: false,
             open_reserves: 0,
+            nudge_due: None,
             last_trouble: None,
             start: Instant::now(),
         }
@@ -173,6 +137,7 @@ impl<'a> Sentinel<'a> {
         if !stepped_aside.is_empty() {
             self.last_trouble = Some(now);
             self.displaced.extend(stepped_aside);
+            self.nudge();
         }
         self.displaced
             .retain(|poll| poll.seat.look().poll == poll.look.poll);
@@ -182,6 +147,7 @@ impl<'a> Sentinel<'a> {
             .collect();
         self.keep_io_driven(|slot| stuck[slot]);
         self.replace_stranded(now);
+        self.nudge_if_due();
         self.count_hogs();
         self.settle_down(now);
     }
@@ -261,7 +227,7 @@ impl<'a> Sentinel<'a> {
         }
         if is_guest && !seen.nudged {
             seen.nudged = true;
-            core.nudge();
+            self.nudge();
         }
         let mut handed_off = false;
         if self.may_hand_off(poll) && core.hand_off(slot, seen.held) {
@@ -299,7 +265,9 @@ impl<'a> Sentinel<'a> {
             // Polls are stuck on threads of ours; nobody is stranded there.
             Home::Threads => return false,
         };
-        self.core.handle.metrics().num_alive_tasks() > ours
+        let run = self.core.nudges_run.load(Ordering::Relaxed);
+        let nudges = self.core.nudges.load(Ordering::Relaxed).saturating_sub(run);
+        self.core.handle.metrics().num_alive_tasks() > ours + nudges as usize
     }
 
     fn may_hand_off(&mut self, poll: StuckPoll) -> bool {
@@ -425,6 +393,20 @@ impl<'a> Sentinel<'a> {
         self.open_reserves = 0;
     }
 
+    /// Nudges Tokio at once, and at each tick until a nudge has run.
+    fn nudge(&mut self) {
+        self.nudge_due = Some(self.core.nudges_run.load(Ordering::Relaxed));
+        self.core.nudge();
+    }
+
+    fn nudge_if_due(&mut self) {
+        let run = self.core.nudges_run.load(Ordering::Relaxed);
+        match self.nudge_due {
+            Some(before) if before == run => self.core.nudge(),
+            _ => self.nudge_due = None,
+        }
+    }
+
     /// Sees to it that some Tokio worker can drive I/O and timers. `is_stuck`
     /// says of which slots the guest was found stuck at this tick.
     fn keep_io_driven(&mut self, is_stuck: impl Fn(usize) -> bool) {
@@ -443,7 +425,7 @@ impl<'a> Sentinel<'a> {
             Home::Own(plug) if away.contains(&true) && !self.is_unplugged => {
                 plug.pull_out();
                 self.is_unplugged = true;
-                core.nudge();
+                self.nudge();
             }
             Home::Attached => self.free_last_worker(&away),
             Home::Own(_) | Home::Threads => {}
@@ -520,7 +502,7 @@ impl<'a> Sentinel<'a> {
             && std::mem::take(&mut self.is_unplugged)
         {
             plug.push_in();
-            core.nudge();
+            self.nudge();
         }
         if calm < KEEP_SPARE {
             return;
@@ -570,6 +552,7 @@ impl<'a> Sentinel<'a> {
     fn is_quiet(&self) -> bool {
         let core = self.core;
         self.displaced.is_empty()
+            && self.nudge_due.is_none()
             && !core.has_alarm()
             && core.stepped_aside.lock().is_empty()
             && self.open_reserves == 0

@@ -11,7 +11,7 @@ use crate::{
 use std::{
     fmt,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, Weak, atomic::Ordering},
     thread::available_parallelism,
     time::Duration,
 };
@@ -275,7 +275,12 @@ fn settle_in(core: &Arc<Core>) -> Result<(), BuildError> {
         plug.push_in();
         core.handle.spawn(Arc::clone(plug).sit());
         plug.wait_until_in();
-        core.nudge();
+        // Somebody else must have passed by the driver since, or nobody may.
+        let before = core.nudges_run.load(Ordering::Relaxed);
+        while core.nudges_run.load(Ordering::Relaxed) == before && !core.is_ending() {
+            core.nudge();
+            std::thread::sleep(Duration::from_micros(100));
+        }
     }
     if core.config.promotion {
         // Failing is reported as an event; the sentinel tries again on demand.
