@@ -56,7 +56,8 @@ pub fn is_cancelled() -> bool {
 /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
 /// use adaptive_task_scheduler::{checkpoint, Scheduler};
 ///
-/// let sum = Scheduler::new().cpu(|| {
+/// let scheduler = Scheduler::new();
+/// let sum = scheduler.cpu(|| {
 ///     let mut sum = 0u64;
 ///     for n in 0..1_000 {
 ///         checkpoint()?;
