@@ -82,7 +82,7 @@ fn check_events(events: &[Event], hog: adaptive_task_scheduler::TaskId, to: Lane
 
 #[test]
 fn a_task_that_computes_goes_on_on_the_cpu_lane() {
-    let (_runtime, workers, scheduler) = attached();
+    let (_runtime, _, scheduler) = attached();
     let mut events = scheduler.subscribe(10_000);
     let (go, gone) = oneshot::channel();
     let (tell, told) = oneshot::channel();
@@ -92,7 +92,7 @@ fn a_task_that_computes_goes_on_on_the_cpu_lane() {
         .priority(Priority::Batch)
         .spawn(async move {
             gone.await.unwrap();
-            let before = thread::current().id();
+            let before = thread_name();
             compute_until_relocated();
             yield_now().await;
             let after = thread_name();
@@ -110,7 +110,7 @@ fn a_task_that_computes_goes_on_on_the_cpu_lane() {
     go.send(()).unwrap();
     join_all([waiter]);
     let (before, after, later, lane) = support::wait_for("the hog's report", told).unwrap();
-    assert!(workers.contains(&before));
+    assert_ne!(before, "lane-cpu");
     assert_eq!(
         (after.as_str(), later.as_str(), lane),
         ("lane-cpu", "lane-cpu", Lane::Cpu)
@@ -215,7 +215,7 @@ fn a_relocated_task_leaves_its_slot_to_others() {
 
 #[test]
 fn a_long_poll_that_nobody_waits_for_is_not_relocated() {
-    let (_runtime, workers, scheduler) = attached();
+    let (_runtime, _, scheduler) = attached();
     let mut events = scheduler.subscribe(10_000);
     for how in [support::Door::pass, support::Door::spin] {
         let gate = Gate::closed("a long poll");
@@ -223,15 +223,15 @@ fn a_long_poll_that_nobody_waits_for_is_not_relocated() {
         let hog = scheduler.spawn(async move {
             how(&door);
             yield_now().await;
-            (lane_of_current(), thread::current().id())
+            (lane_of_current(), thread_name())
         });
         gate.wait_for_arrivals(1);
         // Many times the patience. However long: it must not be relocated.
         thread::sleep(std::time::Duration::from_millis(50));
         gate.open();
-        let (lane, thread) = join_all([hog])[0];
+        let (lane, thread) = join_all([hog]).remove(0);
         assert_eq!(lane, Lane::Io);
-        assert!(workers.contains(&thread));
+        assert_ne!(thread, "lane-cpu");
     }
     let relocated =
         |event: &Event| matches!(event, Event::Relocated { .. } | Event::Stalled { .. });

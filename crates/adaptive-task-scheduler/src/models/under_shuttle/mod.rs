@@ -31,19 +31,28 @@ fn iterations() -> usize {
         .unwrap_or(ITERATIONS)
 }
 
-fn run(scheduler: impl Scheduler + 'static, scenario: fn()) {
+/// More steps than any fair schedule needs, by a factor of ten or more.
+const STEPS: usize = 500_000;
+
+fn run(scheduler: impl Scheduler + 'static, max_steps: MaxSteps, scenario: fn()) {
     let mut config = Config::new();
-    config.max_steps = MaxSteps::FailAfter(2_000_000);
+    config.max_steps = max_steps;
     config.stack_size = 0x4_0000;
     Runner::new(scheduler, config).run(scenario);
 }
 
 fn under_random_schedules(scenario: fn()) {
-    run(RandomScheduler::new(iterations()), scenario);
+    let scheduler = RandomScheduler::new(iterations());
+    run(scheduler, MaxSteps::FailAfter(STEPS), scenario);
 }
 
+/// PCT lets a thread run for as long as it does not block or yield. A carrier
+/// that finds an entry half pushed looks again and again until the pusher, who
+/// has the lower rank, goes on: such a schedule is unfair, no operating system
+/// makes it, and it is given up.
 fn under_pct_schedules(scenario: fn()) {
-    run(PctScheduler::new(DEPTH, iterations()), scenario);
+    let scheduler = PctScheduler::new(DEPTH, iterations());
+    run(scheduler, MaxSteps::ContinueAfter(STEPS), scenario);
 }
 
 /// A random number below `bound`.
