@@ -111,22 +111,12 @@ fn a_runtime_without_timers_and_io_does() {
 #[test]
 fn new_attaches_to_the_runtime_around_it() {
     let (runtime, workers) = runtime(2);
-    let task = runtime.block_on(async {
-        let scheduler = Scheduler::new();
-        let id = scheduler
-            .spawn(async { thread::current().id() })
-            .await
-            .unwrap();
-        check_in_thread(scheduler).await;
-        id
+    let scheduler = runtime.block_on(async { Scheduler::new() });
+    until("a worker of that runtime carries", || {
+        let task = scheduler.spawn(async { thread::current().id() });
+        workers.contains(&join_all([task])[0])
     });
-    assert!(workers.contains(&task));
-}
-
-async fn check_in_thread(scheduler: Scheduler) {
-    tokio::task::spawn_blocking(move || check(&scheduler))
-        .await
-        .unwrap();
+    check(&scheduler);
 }
 
 #[test]

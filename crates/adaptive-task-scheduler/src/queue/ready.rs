@@ -14,10 +14,12 @@
 //!   LIFO slot hides a child for as long as its parent's poll lasts.)
 //! - Q2. While a level's injector has entries, pushes of that level go there,
 //!   so that ring before injector is the order of arrival.
-//! - Q3. A push first adds the entry and then looks at the mask; whoever clears
-//!   a bit looks at the level's queues afterwards and sets it again if one is
-//!   not empty. Both with `SeqCst`, so one of the two sees the other and a bit
-//!   is never lost for good.
+//! - Q3. A push first adds the entry and then looks at the mask; so does a
+//!   carrier that moved entries from one queue to another, where whoever looks
+//!   at one after the other may have missed them. Whoever clears a bit looks at
+//!   the level's queues afterwards and sets it again if one is not empty. All
+//!   with `SeqCst`, so one of the two sees the other and a bit is never lost for
+//!   good.
 
 use super::{
     injector::Injector,
@@ -125,9 +127,14 @@ impl ReadyQueue {
         let own = slot
             .and_then(|slot| self.rings.get(slot))
             .map(|rings| &rings[at]);
-        own.and_then(Ring::take)
-            .or_else(|| self.refill(injector, own))
-            .or_else(|| self.steal(slot, at))
+        if let Some(entry) = own.and_then(Ring::take) {
+            return Some(entry);
+        }
+        let moved = self
+            .refill(injector, own)
+            .or_else(|| self.steal(slot, at))?;
+        self.mark(level);
+        Some(moved)
     }
 
     /// Takes from the injector, and some more into the own ring.

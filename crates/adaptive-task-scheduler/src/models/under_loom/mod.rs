@@ -21,8 +21,14 @@ use crate::{
 /// Checks `run` under every interleaving with up to two preemptions, which find
 /// nearly all that can be found, or as many as the environment says.
 fn model(run: impl Fn() + Send + Sync + 'static) {
+    model_with(2, run);
+}
+
+/// [`model`] with at least `preemptions`, for what fewer do not show.
+fn model_with(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    let told = builder.preemption_bound.unwrap_or(preemptions);
+    builder.preemption_bound = Some(told.max(preemptions));
     builder.max_branches = builder.max_branches.max(20_000);
     builder.check(run);
 }

@@ -1,7 +1,7 @@
 //! The queue's mask of levels against its entries (rule Q3): a level whose bit
 //! was cleared while an entry came in is found all the same.
 
-use super::{HIGH, LOW, model};
+use super::{HIGH, LOW, model, model_with};
 use crate::queue::ready::ReadyQueue;
 use loom::thread;
 use std::sync::Arc;
@@ -77,5 +77,34 @@ fn two_pickers_that_clear_one_bit_lose_no_entry() {
         taken.extend(rest(&queue, None));
         taken.sort_unstable();
         assert_eq!(taken, [1, 2]);
+    });
+}
+
+/// One carrier comes when the bit is set and nothing is there; the other pushes
+/// two entries, takes one, and so moves the other, while the first clears the
+/// bit and looks at one queue after the other.
+#[test]
+fn entries_moved_from_an_injector_are_not_lost_with_their_bit() {
+    model_with(3, || {
+        let queue = Arc::new(ReadyQueue::new(2));
+        queue.push(1, LOW, 0, None);
+        assert_eq!(queue.pick(Some(1), 0).map(|taken| taken.entry), Some(1));
+        let mover = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                queue.push(2, LOW, 0, None);
+                queue.push(3, LOW, 0, None);
+                queue.pick(Some(0), 0).map(|taken| taken.entry)
+            })
+        };
+        let mut taken: Vec<u64> = queue
+            .pick(Some(1), 0)
+            .map(|taken| taken.entry)
+            .into_iter()
+            .collect();
+        taken.extend(mover.join().expect("picks"));
+        taken.extend(rest(&queue, Some(0)));
+        taken.sort_unstable();
+        assert_eq!(taken, [2, 3]);
     });
 }
