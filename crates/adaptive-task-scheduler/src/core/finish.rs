@@ -106,7 +106,7 @@ fn end(core: &Core, id: TaskId, claimed: Claimed<'_>, error: Option<TaskError>) 
 /// Serves what was linked to a task that has ended.
 pub(crate) fn serve(id: TaskId, ending: Ending) {
     let error = ending.error;
-    let returned = ending.waits_on.iter().map(|edge| edge.returned()).collect();
+    let returned = ending.waits_on.iter().map(|edge| edge.returned());
     donation::settle(&edges::Everywhere, returned);
     ending
         .waits_on

@@ -25,7 +25,7 @@ pub(crate) fn add_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) -> b
     };
     let change = links.add_edge(blocker, record.word.load().level(), |id| is_live(tasks, id));
     drop(links);
-    settle(tasks, vec![change]);
+    settle(tasks, [change]);
     true
 }
 
@@ -39,13 +39,17 @@ pub(crate) fn remove_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) {
     let removed = record
         .live_links(waiter.generation())
         .and_then(|mut links| links.remove_edge(blocker));
-    settle(tasks, removed.into_iter().collect());
+    settle(tasks, removed);
 }
 
 /// Carries the changes to where they lead.
-pub(crate) fn settle(tasks: &impl Tasks, mut changes: Vec<Change>) {
-    while let Some(change) = changes.pop() {
-        apply(tasks, change, &mut changes);
+pub(crate) fn settle(tasks: &impl Tasks, changes: impl IntoIterator<Item = Change>) {
+    let mut more = Vec::new();
+    for change in changes {
+        apply(tasks, change, &mut more);
+        while let Some(change) = more.pop() {
+            apply(tasks, change, &mut more);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     priority::LEVELS,
     task::id::{TaskId, TaskName},
 };
+use smallvec::SmallVec;
 use std::task::Waker;
 
 /// One edge, seen from its waiter.
@@ -29,6 +30,9 @@ pub(crate) struct Edge {
     /// The level that this edge lends to `on` at present.
     pub(crate) lent: u8,
 }
+
+/// A task waits on one or two others, as a rule.
+type Edges = SmallVec<[Edge; 2]>;
 
 /// A change of one count of a blocker (rule L1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +53,7 @@ pub(crate) struct Links {
     pub(crate) dependents: Vec<TaskId>,
     /// Whom this waits on. Edges to tasks that have ended lend nothing and are
     /// pruned from time to time.
-    pub(crate) waits_on: Vec<Edge>,
+    pub(crate) waits_on: Edges,
     /// How many edges the last pruning left.
     pruned_to: usize,
     lent: [i32; LEVELS],
@@ -73,7 +77,7 @@ pub(crate) struct Ending {
     pub(crate) join: Option<Waker>,
     pub(crate) watchers: Vec<Watcher>,
     pub(crate) dependents: Vec<TaskId>,
-    pub(crate) waits_on: Vec<Edge>,
+    pub(crate) waits_on: Edges,
     pub(crate) error: Option<TaskError>,
 }
 
@@ -84,7 +88,7 @@ impl Links {
             join: None,
             watchers: Vec::new(),
             dependents: Vec::new(),
-            waits_on: Vec::new(),
+            waits_on: Edges::new_const(),
             pruned_to: 0,
             lent: [0; LEVELS],
             missing: 0,

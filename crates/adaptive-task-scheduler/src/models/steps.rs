@@ -152,11 +152,7 @@ impl<L: Line> Table<L> {
     }
 
     fn serve(&self, id: TaskId, ending: Ending) {
-        let returned = ending
-            .waits_on
-            .into_iter()
-            .map(|edge| edge.returned())
-            .collect();
+        let returned = ending.waits_on.into_iter().map(|edge| edge.returned());
         donation::settle(self, returned);
         for dependent in ending.dependents {
             self.release(dependent, ending.error.as_ref());

@@ -1,5 +1,5 @@
-//! Where entries of one level come in from outside the slots, and where full
-//! rings overflow to: first those with a deadline, earliest first, then the
+//! Where entries of one level come in from outside the slots, and where those go
+//! that a slot has no room for: first those with a deadline, earliest first, then the
 //! others, first come.
 //!
 //! It owns: a heap and a queue behind one lock, and their lengths, which may
@@ -55,7 +55,8 @@ impl Injector {
         model_fence();
     }
 
-    /// Adds entries that a full ring had no room for.
+    /// Adds entries that a slot has no room for. They are asked for under the
+    /// lock, so that those of one slot keep their order.
     pub(crate) fn push_all(&self, overflow: impl Iterator<Item = u64>) {
         let mut entries = self.entries.lock();
         entries.plain.extend(overflow);
@@ -85,14 +86,32 @@ impl Injector {
         Some(entry)
     }
 
-    /// The first come of the others, and up to `more` that follow it, which
-    /// are given to `keep`.
-    pub(crate) fn take_plain(&self, more: usize, mut keep: impl FnMut(u64)) -> Option<u64> {
+    /// The first come of the others.
+    pub(crate) fn take_plain(&self) -> Option<u64> {
         let mut entries = self.entries.lock();
         let first = entries.plain.pop_front()?;
-        let more = more.min(entries.plain.len());
-        entries.plain.drain(..more).for_each(&mut keep);
         self.plain.store(entries.plain.len(), Ordering::SeqCst);
+        Some(first)
+    }
+
+    /// The first come of the others. Those that follow it go to `keep`, until it
+    /// gives one back; then `spilt` come in at the back.
+    pub(crate) fn exchange(
+        &self,
+        mut keep: impl FnMut(u64) -> Result<(), u64>,
+        spilt: impl Iterator<Item = u64>,
+    ) -> Option<u64> {
+        let mut entries = self.entries.lock();
+        let first = entries.plain.pop_front()?;
+        while let Some(entry) = entries.plain.pop_front() {
+            if let Err(entry) = keep(entry) {
+                entries.plain.push_front(entry);
+                break;
+            }
+        }
+        entries.plain.extend(spilt);
+        self.plain.store(entries.plain.len(), Ordering::SeqCst);
+        model_fence();
         Some(first)
     }
 

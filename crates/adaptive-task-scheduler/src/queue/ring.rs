@@ -56,7 +56,7 @@ impl<T> std::ops::Deref for Padded<T> {
 pub(crate) struct Ring {
     head: Padded<AtomicUsize>,
     tail: Padded<AtomicUsize>,
-    cells: Box<[Cell]>,
+    cells: Box<[Cell; CAPACITY]>,
 }
 
 impl Ring {
@@ -68,7 +68,7 @@ impl Ring {
         Self {
             head: Padded(AtomicUsize::new(0)),
             tail: Padded(AtomicUsize::new(0)),
-            cells: (0..CAPACITY).map(cell).collect(),
+            cells: Box::new(std::array::from_fn(cell)),
         }
     }
 

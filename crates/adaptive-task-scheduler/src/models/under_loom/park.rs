@@ -54,7 +54,7 @@ impl Store for Injector {
 
     fn take(&self) -> Option<u64> {
         if self.has_plain() {
-            self.take_plain(0, |_| ())
+            self.take_plain()
         } else {
             None
         }

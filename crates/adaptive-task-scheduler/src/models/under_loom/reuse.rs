@@ -133,7 +133,7 @@ fn a_stale_loan_raises_nobody() {
             minus: None,
             plus: Some(HIGH),
         };
-        donation::settle(table, vec![change]);
+        donation::settle(table, [change]);
     });
 }
 
