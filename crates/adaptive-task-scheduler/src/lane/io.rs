@@ -273,10 +273,16 @@ pub(crate) fn activate(core: &Core, at: usize) {
     }
 }
 
-/// The last searcher that stops searching wakes the next if there is more.
+/// The last searcher that stops searching wakes the next if there is more. As
+/// for a lone entry in the own ring (see [`Core::enqueue`]), nobody is woken for
+/// a single one: the carrier comes to it after the poll that it is about to
+/// begin, and if that lasts, the sentinel sees to it within a tick. (Woken for
+/// one, a second worker took turns with the first and with the client on two
+/// cores: TCP echo over 16 connections at 0.8 of Tokio, p99 at 5 times.)
 fn stop_searching(core: &Core) {
     let lane = &core.io;
-    if lane.idle.found() && lane.queue.has_work(0) {
+    let enough = if core.config.promotion { 2 } else { 1 };
+    if lane.idle.found() && lane.queue.has_entries(enough) {
         lane.notify(core, lane.queue.top().unwrap_or(0));
     }
 }

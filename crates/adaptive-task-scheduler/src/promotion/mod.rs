@@ -9,3 +9,4 @@ pub(crate) mod doorbell;
 pub(crate) mod policy;
 #[cfg(not(ats_loom))]
 pub(crate) mod sentinel;
+mod stranded;

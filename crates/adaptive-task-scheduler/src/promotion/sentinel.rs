@@ -25,7 +25,10 @@
 //! Known race, harmless: the poll may end between the look and the hand-off.
 //! Then a relief carries the slot for one boundary and gives it back.
 
-use super::policy::{self, Activity, Damping, HandOff, StuckPoll};
+use super::{
+    policy::{self, Activity, Damping, HandOff, StuckPoll},
+    stranded::Unanswered,
+};
 use crate::{
     core::{Core, Home},
     counters::bump,
@@ -60,7 +63,7 @@ pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
 
 /// What was seen of one slot.
 #[derive(Debug, Clone, Copy)]
-struct Sighting {
+pub(super) struct Sighting {
     held: Held,
     look: Look,
     /// When it was first seen.
@@ -68,6 +71,8 @@ struct Sighting {
     /// When it was last seen, and the thread's CPU clock then.
     at: Instant,
     cpu: Option<Duration>,
+    /// What it was doing since the look before.
+    pub(super) activity: Option<Activity>,
     /// Tokio was nudged because of this poll.
     nudged: bool,
 }
@@ -82,12 +87,10 @@ pub(crate) struct Displaced {
     pub(crate) since: Instant,
 }
 
-struct Sentinel<'a> {
-    core: &'a Arc<Core>,
-    sightings: Vec<Option<Sighting>>,
-    /// For each slot whose guest is awaited: how often it was woken, and the
-    /// number of its last poll.
-    unanswered: Vec<Option<(u32, u64)>>,
+pub(super) struct Sentinel<'a> {
+    pub(super) core: &'a Arc<Core>,
+    pub(super) sightings: Vec<Option<Sighting>>,
+    pub(super) unanswered: Vec<Option<Unanswered>>,
     displaced: Vec<Displaced>,
     damping: Damping,
     quiet: u32,
@@ -97,7 +100,7 @@ struct Sentinel<'a> {
     /// has.
     nudge_due: Option<u64>,
     /// When a poll was last found stuck, unless all was undone since.
-    last_trouble: Option<Instant>,
+    pub(super) last_trouble: Option<Instant>,
     start: Instant,
 }
 
@@ -182,6 +185,7 @@ impl<'a> Sentinel<'a> {
                     } else {
                         None
                     },
+                    activity: None,
                     since: now,
                     nudged: false,
                 });
@@ -204,7 +208,7 @@ impl<'a> Sentinel<'a> {
             .map(|(before, after)| after.saturating_sub(before));
         let wall = now.duration_since(seen.at);
         let activity = policy::activity(wall, used, || seen.look.thread.is_asleep());
-        (seen.at, seen.cpu) = (now, cpu);
+        (seen.at, seen.cpu, seen.activity) = (now, cpu, Some(activity));
         if core.io.queue.has_work(0) {
             // A push may have relied on this poll to end soon.
             core.io.notify(core, core.io.queue.top().unwrap_or(0));
@@ -444,34 +448,6 @@ impl<'a> Sentinel<'a> {
                 && let Some(guest) = slot.guest.get()
             {
                 guest.wake_by_ref();
-            }
-        }
-    }
-
-    /// A guest that is woken may lie in the LIFO slot, or among the deferred
-    /// tasks, of a worker that a plain Tokio task blocks. It cannot be reached
-    /// there, and keeps others from being woken while it counts as searching. A
-    /// guest that is neither parked nor has begun a poll between two ticks is
-    /// given up, and somebody else comes instead.
-    fn replace_stranded(&mut self, now: Instant) {
-        let core = self.core;
-        for at in 0..core.io.count() {
-            let slot = &core.io.slots[at];
-            let held = slot.holder.now();
-            let look = slot.seat.look();
-            let astir = core.io.idle.wakes_if_astir(at);
-            let waits = !look.is_polling() && held.relief().is_none();
-            let seen = astir.filter(|_| waits).map(|wakes| (wakes, look.poll));
-            let before = std::mem::replace(&mut self.unanswered[at], seen);
-            if seen.is_none() || seen != before || !core.io.queue.has_work(0) {
-                continue;
-            }
-            self.last_trouble = Some(now);
-            core.set_careful(true);
-            let counted = core.io.idle.give_up_on(at);
-            let came = counted && core.io.notify(core, core.io.queue.top().unwrap_or(0));
-            if !came {
-                let _ = core.hand_off(at, held);
             }
         }
     }

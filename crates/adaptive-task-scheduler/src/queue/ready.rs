@@ -4,10 +4,9 @@
 //! a mask of the levels that may have entries.
 //!
 //! Order: the highest level first; in it the earliest deadline, then first
-//! come. With one slot that is exact, but for entries from outside while more
-//! are ready than a ring holds. With several, each slot's rings are first come,
-//! and a slot with nothing of a level steals it from the others before it looks
-//! at a lower level.
+//! come. With one slot that is exact. With several, each slot's rings are first
+//! come; what comes from outside may pass up to one ring of them; and a slot with
+//! nothing of a level steals it from the others before it looks at a lower level.
 //!
 //! Rules:
 //!
@@ -17,7 +16,8 @@
 //!   entries, what the slot pushes goes to the spill; a full spill goes to the
 //!   injector at once, and so does any whenever its slot takes from the injector.
 //!   So ring before injector before spill is the order of arrival, the lock is
-//!   taken once for many entries, and none waits in the spill for good.
+//!   taken once for many entries, and none waits in the spill for good. A single
+//!   slot has nobody to share the lock with, and spills nothing.
 //! - Q3. A push first adds the entry and then looks at the mask; so does a
 //!   carrier that moved entries from one queue to another, where whoever looks
 //!   at one after the other may have missed them. Whoever clears a bit looks at
@@ -121,7 +121,9 @@ impl ReadyQueue {
         {
             return alone;
         }
-        if local.spill.push(entry).is_err() {
+        if self.slots.len() == 1 {
+            injector.push(entry, deadline);
+        } else if local.spill.push(entry).is_err() {
             injector.push_all(local.spilt().chain([entry]));
         }
         false
@@ -219,6 +221,16 @@ impl ReadyQueue {
         (usize::from(floor)..LEVELS).any(|at| !self.level_is_empty(at))
     }
 
+    /// Whether there are `enough` entries, stale ones counted.
+    pub(crate) fn has_entries(&self, enough: usize) -> bool {
+        let mut found = 0;
+        let mut levels = (0..LEVELS).rev();
+        levels.any(|at| {
+            found += self.depth(at);
+            found >= enough
+        })
+    }
+
     /// The highest level that may have entries, as a hint.
     pub(crate) fn top(&self) -> Option<u8> {
         let mask = self.occupied.load(Ordering::Relaxed);
@@ -227,10 +239,12 @@ impl ReadyQueue {
 
     /// How many entries there are at each level, stale ones counted.
     pub(crate) fn depths(&self) -> [usize; LEVELS] {
-        std::array::from_fn(|at| {
-            let local: usize = self.slots.iter().map(|levels| levels[at].len()).sum();
-            local + self.injectors[at].len()
-        })
+        std::array::from_fn(|at| self.depth(at))
+    }
+
+    fn depth(&self, at: usize) -> usize {
+        let local: usize = self.slots.iter().map(|levels| levels[at].len()).sum();
+        local + self.injectors[at].len()
     }
 
     /// Takes an entry that waited too long behind higher levels or deadlines.
