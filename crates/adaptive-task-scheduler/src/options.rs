@@ -212,9 +212,9 @@ impl<'a> TaskBuilder<'a> {
         let cancel_on_drop = self.cancel_on_drop;
         let core = self.scheduler.core();
         let started = match self.timeout {
-            None => core.start(self.description, Box::pin(Cell::new(work))),
+            None => core.start(&self.description, Box::pin(Cell::new(work))),
             Some(limit) => core.start(
-                self.description,
+                &self.description,
                 Box::pin(Cell::new(Timed::new(work, limit))),
             ),
         };

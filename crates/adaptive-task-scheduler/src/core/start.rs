@@ -50,7 +50,7 @@ impl Core {
     /// Takes a task. The handle's interest is the caller's.
     pub(crate) fn start(
         self: &Arc<Self>,
-        description: Description,
+        description: &Description,
         job: Pin<Box<dyn Job>>,
     ) -> Result<TaskId, TaskError> {
         self.counters.count_spawned();
@@ -64,10 +64,10 @@ impl Core {
         };
         let waits = !description.after.is_empty() || description.failed.is_some();
         let flags = if waits { word::BLOCKED } else { word::QUEUED } | word::HANDLE;
-        let id = self.open(place, &description, flags, Some(job));
-        self.announce_spawn(id, &description);
+        let id = self.open(place, description, flags, Some(job));
+        self.announce_spawn(id, description);
         if waits {
-            self.link(id, &description);
+            self.link(id, description);
         } else {
             let level = description.priority.level();
             let word = Snapshot::new(id.generation(), flags, level, description.lane);
