@@ -17,6 +17,7 @@ struct Shard {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     shards: [Padded<Shard>; SHARDS],
+    pub(crate) rejected: AtomicU64,
     pub(crate) boosts: AtomicU64,
     pub(crate) relocations: AtomicU64,
     pub(crate) hand_offs: AtomicU64,
@@ -45,6 +46,12 @@ impl Counters {
 
     pub(crate) fn count_finished(&self) {
         self.shard().finished.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A task that was counted as spawned is not taken after all.
+    pub(crate) fn count_rejected(&self) {
+        bump(&self.rejected);
+        self.count_finished();
     }
 
     pub(crate) fn finished(&self) -> u64 {
@@ -94,6 +101,8 @@ pub struct Stats {
     pub finished: u64,
     /// Tasks taken and not ended.
     pub live: u64,
+    /// Tasks not taken, because the scheduler was shutting down.
+    pub rejected: u64,
     /// Polls of tasks, on all lanes but the blocking one.
     pub polls: u64,
     /// Rises of an effective priority through lending.

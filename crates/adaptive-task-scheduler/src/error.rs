@@ -39,7 +39,12 @@ enum Cause {
     },
     Cancelled,
     TimedOut(Duration),
-    Dependency(TaskError),
+    /// The failed dependency, and the first failure in its chain, which is known
+    /// to every error of a chain, however long that is.
+    Dependency {
+        direct: TaskError,
+        root: TaskError,
+    },
     Rejected(&'static str),
     ShutDown,
     Cycle(Vec<(TaskId, TaskName)>),
@@ -92,7 +97,15 @@ impl TaskError {
     }
 
     pub(crate) fn of_dependency(task: TaskId, name: TaskName, cause: TaskError) -> Self {
-        Self::new(task, name, Cause::Dependency(cause))
+        let root = cause.root_cause().clone();
+        Self::new(
+            task,
+            name,
+            Cause::Dependency {
+                direct: cause,
+                root,
+            },
+        )
     }
 
     pub(crate) fn rejected(task: TaskId, name: TaskName, why: &'static str) -> Self {
@@ -124,7 +137,7 @@ impl TaskError {
             Cause::Panicked { .. } => TaskErrorKind::Panicked,
             Cause::Cancelled => TaskErrorKind::Cancelled,
             Cause::TimedOut(_) => TaskErrorKind::TimedOut,
-            Cause::Dependency(_) => TaskErrorKind::Dependency,
+            Cause::Dependency { .. } => TaskErrorKind::Dependency,
             Cause::Rejected(_) => TaskErrorKind::Rejected,
             Cause::ShutDown => TaskErrorKind::ShutDown,
             Cause::Cycle(_) => TaskErrorKind::Cycle,
@@ -200,7 +213,7 @@ impl TaskError {
     /// The error of the dependency that did not complete.
     pub fn dependency(&self) -> Option<&TaskError> {
         match &self.0.cause {
-            Cause::Dependency(cause) => Some(cause),
+            Cause::Dependency { direct, .. } => Some(direct),
             _ => None,
         }
     }
@@ -208,11 +221,10 @@ impl TaskError {
     /// The first failure in the chain of dependencies; this error itself if
     /// no dependency failed.
     pub fn root_cause(&self) -> &TaskError {
-        let mut at = self;
-        while let Some(cause) = at.dependency() {
-            at = cause;
+        match &self.0.cause {
+            Cause::Dependency { root, .. } => root,
+            _ => self,
         }
-        at
     }
 
     /// The tasks that wait for each other, in the order of waiting, beginning
@@ -230,8 +242,8 @@ impl Drop for Inner {
     /// may be a value of somebody else, whose destructor may panic.
     fn drop(&mut self) {
         let mut next = std::mem::replace(&mut self.cause, Cause::Cancelled);
-        while let Cause::Dependency(error) = next {
-            next = match Arc::try_unwrap(error.0) {
+        while let Cause::Dependency { direct, .. } = next {
+            next = match Arc::try_unwrap(direct.0) {
                 Ok(mut inner) => std::mem::replace(&mut inner.cause, Cause::Cancelled),
                 Err(_shared) => return,
             };
@@ -260,9 +272,7 @@ impl fmt::Display for TaskError {
             Cause::Panicked { message, .. } => write!(f, "task {name:?} panicked: {message}"),
             Cause::Cancelled => write!(f, "task {name:?} was cancelled"),
             Cause::TimedOut(limit) => write!(f, "task {name:?} took longer than {limit:?}"),
-            Cause::Dependency(_) => {
-                write!(f, "task {name:?} was not run: {}", self.root_cause())
-            }
+            Cause::Dependency { root, .. } => write!(f, "task {name:?} was not run: {root}"),
             Cause::Rejected(why) => write!(f, "task {name:?} was rejected: {why}"),
             Cause::ShutDown => write!(f, "task {name:?} was ended by the scheduler's shutdown"),
             Cause::Cycle(path) => write_cycle(f, path),
@@ -295,7 +305,7 @@ impl Error for TaskError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0.cause {
             Cause::Failed(error) => Some(&**error),
-            Cause::Dependency(cause) => Some(cause),
+            Cause::Dependency { direct, .. } => Some(direct),
             _ => None,
         }
     }

@@ -326,6 +326,9 @@ fn after_shutdown_tasks_are_rejected() {
         let error: TaskError = wait_for("the rejected task", task).unwrap_err();
         assert!(error.is_rejected(), "{error}");
     }
+    let stats = scheduler.stats();
+    assert_eq!((stats.spawned, stats.finished, stats.live), (0, 0, 0));
+    assert_eq!(stats.rejected, 4);
 }
 
 #[test]

@@ -127,5 +127,5 @@ pub(crate) fn serve(id: TaskId, ending: Ending) {
 /// Frees the place of a task that nobody can ask about any more.
 pub(crate) fn free(id: TaskId, ended: Ended<'_>) {
     ended.free();
-    slab::return_place(id.index());
+    slab::return_place(id);
 }

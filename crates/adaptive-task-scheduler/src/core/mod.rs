@@ -428,10 +428,14 @@ impl Core {
             .chain(self.io.reliefs.seats())
             .chain(self.cpu.seats().map(Arc::clone))
             .collect();
+        // Whoever is rejected was counted as spawned before, and as finished after.
+        let finished = counters.finished();
+        let rejected = counters.rejected.load(Ordering::Relaxed);
         Stats {
-            finished: counters.finished(),
-            spawned: counters.spawned(),
+            finished: finished.saturating_sub(rejected),
+            spawned: counters.spawned().saturating_sub(rejected),
             live: counters.live(),
+            rejected,
             polls: seats.iter().map(|seat| seat.polls()).sum(),
             stale_entries: seats.iter().map(|seat| seat.stale()).sum(),
             boosts: counters.boosts.load(Ordering::Relaxed),

@@ -55,11 +55,11 @@ impl Core {
     ) -> Result<TaskId, TaskError> {
         self.counters.count_spawned();
         if !self.is_open() {
-            self.counters.count_finished();
+            self.counters.count_rejected();
             return Err(description.reject("the scheduler is shutting down"));
         }
         let Some(place) = slab::take_place() else {
-            self.counters.count_finished();
+            self.counters.count_rejected();
             return Err(description.reject("there are too many tasks"));
         };
         let waits = !description.after.is_empty() || description.failed.is_some();

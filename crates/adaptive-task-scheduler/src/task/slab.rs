@@ -27,6 +27,8 @@ use std::{
 const CHUNK: usize = 512;
 /// Room for 268 million tasks at once, beyond which spawning is rejected.
 const CHUNKS: usize = 1 << 19;
+/// The generations above are for tasks that were never taken.
+const LAST_GENERATION: u32 = 0xf000_0000;
 /// How many places a thread takes or gives back at once.
 const GROUP: usize = 64;
 
@@ -118,8 +120,13 @@ fn take_index() -> Option<u32> {
         })
 }
 
-/// Gives a place back that is free again.
-pub(crate) fn return_place(index: u32) {
+/// Gives the place of an ended task back, unless its generations are used up:
+/// then it is left alone, so that an id never comes again.
+pub(crate) fn return_place(id: TaskId) {
+    if id.generation() >= LAST_GENERATION {
+        return;
+    }
+    let index = id.index();
     let kept = CACHE.try_with(|cache| {
         let cache = &mut cache.borrow_mut().0;
         cache.push(index);

@@ -230,7 +230,8 @@ impl TaskWord {
     pub(crate) fn close(&self) {
         let now = Snapshot(self.0.load(Ordering::Acquire));
         assert!(now.has(DONE) && !now.has(HANDLE), "freed before its end");
-        let next = now.generation().checked_add(1).unwrap_or(1);
+        // Places are not used up to the last generation (see `super::slab`).
+        let next = now.generation().saturating_add(1);
         let free = u64::from(next) << GENERATION_SHIFT;
         self.0.store(free, Ordering::Release);
     }
