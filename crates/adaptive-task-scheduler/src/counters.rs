@@ -61,6 +61,13 @@ impl Counters {
             .sum()
     }
 
+    /// Tasks that were taken and have ended.
+    pub(crate) fn ended(&self) -> u64 {
+        // A rejected task is counted as such before it is as finished.
+        let finished = self.finished();
+        finished.saturating_sub(self.rejected.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn spawned(&self) -> u64 {
         self.shards
             .iter()

@@ -98,9 +98,7 @@ fn end(core: &Core, id: TaskId, claimed: Claimed<'_>, error: Option<TaskError>) 
     if let Some(ended) = ended {
         free(id, ended);
     }
-    if !core.is_open() && core.counters.live() == 0 {
-        core.drained.notify_waiters();
-    }
+    core.tell_if_drained();
 }
 
 /// Serves what was linked to a task that has ended.

@@ -191,6 +191,13 @@ impl Core {
         (at.saturating_duration_since(self.start).as_nanos() as u64).max(1)
     }
 
+    /// Wakes those who wait for the end of all tasks, if that has come.
+    pub(crate) fn tell_if_drained(&self) {
+        if !self.is_open() && self.counters.live() == 0 {
+            self.drained.notify_waiters();
+        }
+    }
+
     /// Lets the sentinel wake those who wait in `drained`, at `at` or before.
     pub(crate) fn set_alarm(&self, at: Instant) {
         self.alarm.fetch_min(self.nanos(at), Ordering::SeqCst);
@@ -428,11 +435,10 @@ impl Core {
             .chain(self.io.reliefs.seats())
             .chain(self.cpu.seats().map(Arc::clone))
             .collect();
-        // Whoever is rejected was counted as spawned before, and as finished after.
-        let finished = counters.finished();
+        let ended = counters.ended();
         let rejected = counters.rejected.load(Ordering::Relaxed);
         Stats {
-            finished: finished.saturating_sub(rejected),
+            finished: ended,
             spawned: counters.spawned().saturating_sub(rejected),
             live: counters.live(),
             rejected,

@@ -40,10 +40,6 @@ impl Description {
             .clone()
             .unwrap_or_else(|| TaskName::of_site(self.site))
     }
-
-    fn reject(&self, why: &'static str) -> TaskError {
-        TaskError::rejected(slab::unplaced_id(), self.task_name(), why)
-    }
 }
 
 impl Core {
@@ -55,12 +51,10 @@ impl Core {
     ) -> Result<TaskId, TaskError> {
         self.counters.count_spawned();
         if !self.is_open() {
-            self.counters.count_rejected();
-            return Err(description.reject("the scheduler is shutting down"));
+            return Err(self.reject(description, "the scheduler is shutting down"));
         }
         let Some(place) = slab::take_place() else {
-            self.counters.count_rejected();
-            return Err(description.reject("there are too many tasks"));
+            return Err(self.reject(description, "there are too many tasks"));
         };
         let waits = !description.after.is_empty() || description.failed.is_some();
         let flags = if waits { word::BLOCKED } else { word::QUEUED } | word::HANDLE;
@@ -78,6 +72,14 @@ impl Core {
             self.sweep_one(id);
         }
         Ok(id)
+    }
+
+    /// Does not take a task that was counted already. Somebody may have waited
+    /// for its end in between.
+    fn reject(&self, description: &Description, why: &'static str) -> TaskError {
+        self.counters.count_rejected();
+        self.tell_if_drained();
+        TaskError::rejected(slab::unplaced_id(), description.task_name(), why)
     }
 
     /// The slot of this scheduler that this thread carries, if it does.

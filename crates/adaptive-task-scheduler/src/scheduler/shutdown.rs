@@ -32,9 +32,9 @@ const GRACE: Duration = Duration::from_millis(100);
 
 pub(crate) async fn shutdown(core: &Core, limit: Duration) -> ShutdownReport {
     core.close();
-    let before = core.counters.finished();
+    let before = core.counters.ended();
     drained(core, limit).await;
-    let finished = core.counters.finished() - before;
+    let finished = core.counters.ended().saturating_sub(before);
     let left = core.counters.live();
     core.end();
     drained(core, GRACE).await;
