@@ -30,7 +30,7 @@ use super::{
     stranded::Unanswered,
 };
 use crate::{
-    core::{Core, Home},
+    core::{Core, Home, edges},
     counters::bump,
     event::{Event, Why},
     lane::{
@@ -234,8 +234,17 @@ impl<'a> Sentinel<'a> {
             self.nudge();
         }
         let mut handed_off = false;
+        // The task may end as soon as a relief has the slot.
+        let name = core.events.is_listening().then(|| edges::name_of(task));
         if self.may_hand_off(poll) && core.hand_off(slot, seen.held) {
-            self.handed_off(slot, task, activity, polled);
+            bump(&core.counters.hand_offs);
+            core.events.emit(|at| Event::HandedOff {
+                at,
+                task,
+                name: name.unwrap_or_else(|| edges::name_of(task)),
+                slot,
+                why: why(activity, polled),
+            });
             if seat.look() != seen.look {
                 // The poll ended in between. If its carrier has parked already,
                 // it must ask for its slot, or for another.
@@ -280,17 +289,6 @@ impl<'a> Sentinel<'a> {
             HandOff::Free => true,
             HandOff::Growth => self.damping.admits(self.start.elapsed()),
         }
-    }
-
-    fn handed_off(&self, slot: usize, task: TaskId, activity: Activity, polled: Duration) {
-        bump(&self.core.counters.hand_offs);
-        self.core.events.emit(|at| Event::HandedOff {
-            at,
-            task,
-            name: slab::record(task).name(task.generation()),
-            slot,
-            why: why(activity, polled),
-        });
     }
 
     /// How long a task has been waited on, if it is.
