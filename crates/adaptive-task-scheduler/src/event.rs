@@ -312,14 +312,20 @@ impl EventSink {
     /// The next event to deliver, and to whom. With none left, delivering ends.
     fn next(&self) -> Option<(Event, Vec<Arc<Subscriber>>)> {
         let mut state = self.state.lock();
-        state
-            .subscribers
-            .retain(|subscriber| !subscriber.sender.is_closed());
+        let is_gone = |subscriber: &Arc<Subscriber>| subscriber.sender.is_closed();
+        let mut gone = Vec::new();
+        while let Some(at) = state.subscribers.iter().position(is_gone) {
+            gone.push(state.subscribers.swap_remove(at));
+        }
         self.listening
             .store(state.subscribers.len(), Ordering::Release);
         let event = state.pending.pop_front();
         state.is_delivering = event.is_some();
-        Some((event?, state.subscribers.clone()))
+        let subscribers = state.subscribers.clone();
+        drop(state);
+        // Dropping a sender may wake a task, which is an event of its own.
+        quietly(|| drop(gone));
+        Some((event?, subscribers))
     }
 }
 

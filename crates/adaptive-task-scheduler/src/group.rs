@@ -227,7 +227,13 @@ impl<T> TaskGroup<T> {
 
     /// Lets all tasks that are left go on unobserved.
     pub fn detach_all(&mut self) {
-        self.tasks.drain().for_each(|(_, handle)| handle.detach());
+        for (id, handle) in self.tasks.drain() {
+            // What the group is lent is not for them any more.
+            if let Some(node) = self.node {
+                edges::end_wait(node, id);
+            }
+            handle.detach();
+        }
     }
 
     fn end_wait(&mut self) {

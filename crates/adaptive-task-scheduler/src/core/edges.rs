@@ -16,7 +16,11 @@ use crate::{
         word::{self, CONDEMNED, Snapshot, Stop, Wake},
     },
 };
-use std::sync::{PoisonError, atomic::Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError, atomic::Ordering::Relaxed};
+
+/// Walks that look for cycles go one at a time: a cycle may pass through several
+/// schedulers.
+static CYCLES: Mutex<()> = Mutex::new(());
 
 /// All tasks of this process, to whichever scheduler they belong.
 pub(crate) struct Everywhere;
@@ -127,7 +131,7 @@ pub(crate) fn begin_wait(
     if !cycle::has_waiters(&Everywhere, waiter) && waiter != blocker {
         return Ok(());
     }
-    let _one_at_a_time = core.cycles.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one_at_a_time = CYCLES.lock().unwrap_or_else(PoisonError::into_inner);
     match cycle::find(&Everywhere, waiter, blocker) {
         None => Ok(()),
         Some(path) => {
@@ -205,7 +209,7 @@ pub(crate) fn add_dependency(
     blocker: TaskId,
 ) -> Result<(), DependencyError> {
     let record = slab::record(waiter);
-    let _one_at_a_time = core.cycles.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one_at_a_time = CYCLES.lock().unwrap_or_else(PoisonError::into_inner);
     // One dependency more keeps the task blocked while this one is declared.
     let is_blocked = record
         .live_links(waiter.generation())
@@ -221,7 +225,6 @@ pub(crate) fn add_dependency(
     }
     donation::add_edge(&Everywhere, waiter, blocker);
     let path = cycle::find(&Everywhere, waiter, blocker).map(named);
-    donation::remove_edge(&Everywhere, waiter, blocker);
     let answer = match path {
         Some(path) => Err(DependencyError(DependencyErrorKind::Cycle(path))),
         None => {
@@ -229,6 +232,9 @@ pub(crate) fn add_dependency(
             Ok(())
         }
     };
+    // Of two equal edges one. While there was none, somebody else's walk would
+    // not have seen that the waiter waits.
+    donation::remove_edge(&Everywhere, waiter, blocker);
     release(waiter, None);
     answer
 }

@@ -34,7 +34,7 @@ use crate::{
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, OnceLock, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
     },
     time::Instant,
@@ -68,8 +68,6 @@ pub(crate) struct Core {
     pub(crate) events: EventSink,
     pub(crate) counters: Counters,
     pub(crate) sentinel: Doorbell,
-    /// Walks that look for cycles go one at a time.
-    pub(crate) cycles: Mutex<()>,
     /// Told when a task ended and none is left.
     pub(crate) drained: Notify,
     pub(crate) shared: OnceLock<Weak<Shared>>,
@@ -116,7 +114,6 @@ impl Core {
             events: EventSink::default(),
             counters: Counters::default(),
             sentinel: Doorbell::default(),
-            cycles: Mutex::new(()),
             drained: Notify::new(),
             shared: OnceLock::new(),
             nudges: AtomicU64::new(0),
@@ -294,9 +291,9 @@ impl Core {
     /// Pushes an entry of a task onto its lane's queue and wakes a carrier.
     ///
     /// Nobody is woken for the only entry of the present carrier's own ring,
-    /// unless it is more important than the poll that pushes it: the carrier
-    /// comes to it as soon as that poll ends, and if it does not end, the
-    /// sentinel sees it within a tick. If the carrier has lost its slot, nobody
+    /// unless it is more important than the poll that pushes it, or something less
+    /// important waits too: the carrier comes to it as soon as that poll ends, and
+    /// if it does not end, the sentinel sees it within two ticks. If the carrier has lost its slot, nobody
     /// comes, so that is asked after the push; if it loses the slot later, the
     /// relief comes and looks. (One wake-up for each local schedule cost Tokio a
     /// third of one service's throughput, tokio#8065.)
@@ -307,7 +304,8 @@ impl Core {
             Lane::Io => {
                 let slot = tenure.map(|tenure| tenure.slot);
                 let alone = self.io.queue.push(id.raw(), level, deadline, slot);
-                if !(alone && current::level() >= level && self.will_come(tenure)) {
+                let is_next = alone && current::level() >= level && !self.io.queue.has_below(level);
+                if !(is_next && self.will_come(tenure)) {
                     self.io.notify(self, level);
                 }
             }
@@ -384,15 +382,17 @@ impl Core {
         if !keeps || !self.hand_off(slot, held) {
             return false;
         }
-        // The sentinel must know that this worker is away from I/O.
-        self.stepped_aside.lock().push(Displaced {
-            look: seat.look(),
-            seat: Arc::clone(seat),
-            task,
-            activity: Activity::Blocked,
-            since: Instant::now(),
-        });
-        self.sentinel.ring();
+        if self.config.promotion {
+            // The sentinel must know that this worker is away from I/O.
+            self.stepped_aside.lock().push(Displaced {
+                look: seat.look(),
+                seat: Arc::clone(seat),
+                task,
+                activity: Activity::Blocked,
+                since: Instant::now(),
+            });
+            self.sentinel.ring();
+        }
         self.nudge();
         true
     }

@@ -8,6 +8,7 @@ use crate::{
     lane::{Lane, holder::Tenure},
     options::CancelMode,
     priority::Priority,
+    quietly::quietly,
     task::{
         current,
         id::{TaskId, TaskName},
@@ -51,10 +52,10 @@ impl Core {
     ) -> Result<TaskId, TaskError> {
         self.counters.count_spawned();
         if !self.is_open() {
-            return Err(self.reject(description, "the scheduler is shutting down"));
+            return Err(self.reject(description, job, "the scheduler is shutting down"));
         }
         let Some(place) = slab::take_place() else {
-            return Err(self.reject(description, "there are too many tasks"));
+            return Err(self.reject(description, job, "there are too many tasks"));
         };
         let waits = !description.after.is_empty() || description.failed.is_some();
         let flags = if waits { word::BLOCKED } else { word::QUEUED } | word::HANDLE;
@@ -76,7 +77,16 @@ impl Core {
 
     /// Does not take a task that was counted already. Somebody may have waited
     /// for its end in between.
-    fn reject(&self, description: &Description, why: &'static str) -> TaskError {
+    fn reject(
+        &self,
+        description: &Description,
+        mut job: Pin<Box<dyn Job>>,
+        why: &'static str,
+    ) -> TaskError {
+        if let Err(payload) = job.as_mut().discard() {
+            // The spawner asked for a task, not for its destructor's panic.
+            quietly(|| drop(payload));
+        }
         self.counters.count_rejected();
         self.tell_if_drained();
         TaskError::rejected(slab::unplaced_id(), description.task_name(), why)

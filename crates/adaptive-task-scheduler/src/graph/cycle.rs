@@ -6,7 +6,7 @@
 //! Protocol: a waiter first adds its edge and looks for a cycle afterwards, so
 //! that of two edges that close a cycle together, the later one's walk sees
 //! both. A waiter on whom nobody waits cannot be on a cycle and does not walk;
-//! all others walk under one lock of the scheduler, and take their edge away
+//! all others walk under one lock of the process, and take their edge away
 //! under it if it closed a cycle. So exactly one waiter of a cycle is told.
 
 use super::{Tasks, is_live};

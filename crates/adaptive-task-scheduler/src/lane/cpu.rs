@@ -87,8 +87,11 @@ impl CpuLane {
     }
 
     fn start_one(&self, core: &Core) {
-        let free = |place: &Place| !place.started.swap(true, Ordering::AcqRel);
-        let Some(at) = self.places.iter().position(free) else {
+        let is_free = |&at: &usize| {
+            let may_work = usize::from(self.idle.floor(at)) < LEVELS;
+            may_work && !self.places[at].started.swap(true, Ordering::AcqRel)
+        };
+        let Some(at) = (0..self.places.len()).find(is_free) else {
             return;
         };
         let Some(core) = core.me() else { return };
@@ -111,10 +114,17 @@ impl CpuLane {
         (0..self.places.len()).for_each(|at| self.wake(at));
     }
 
-    /// Lets only the first `permits` threads take work.
-    pub(crate) fn set_permits(&self, core: &Core, permits: usize) {
+    /// Lets only `permits` threads take work, not counting those that are `busy`
+    /// with a long task: they take none.
+    pub(crate) fn set_permits(&self, core: &Core, permits: usize, busy: impl Fn(usize) -> bool) {
+        let mut left = permits;
         for at in 0..self.places.len() {
-            let floor = if at < permits { 0 } else { LEVELS as u8 };
+            let floor = if busy(at) || left > 0 {
+                0
+            } else {
+                LEVELS as u8
+            };
+            left -= usize::from(!busy(at) && left > 0);
             if self.idle.floor(at) != floor {
                 self.idle.set_floor(at, floor);
             }

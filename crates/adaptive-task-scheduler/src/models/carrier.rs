@@ -316,6 +316,9 @@ impl<Q: Entries> Slots<Q> {
         if searching {
             self.stop_searching();
         }
+        if stop == Stop::Lost {
+            self.wake(at);
+        }
         stop
     }
 
@@ -324,7 +327,8 @@ impl<Q: Entries> Slots<Q> {
             return Some(searching);
         }
         let keeps = self.holder(at).boundary(held) == Boundary::Keep;
-        (!keeps).then(|| self.take_off(at))
+        let stays = keeps && !self.queue.has_work(self.idle.floor(at));
+        (!stays).then(|| self.take_off(at))
     }
 
     fn take_off(&self, at: usize) -> bool {

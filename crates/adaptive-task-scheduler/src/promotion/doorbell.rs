@@ -1,6 +1,9 @@
 //! How others reach the sentinel, and how Tokio's workers are reached.
 
-use crate::{core::Core, counters::bump};
+use crate::{
+    core::{Core, Home},
+    counters::bump,
+};
 use std::{
     sync::{
         OnceLock,
@@ -47,6 +50,10 @@ impl Core {
     /// a stuck poll does not. So where it matters a nudge is repeated until one
     /// has run, which `nudges_run` tells.
     pub(crate) fn nudge(&self) {
+        if matches!(self.home, Home::Threads) {
+            // Whoever blocks on a current-thread runtime drives it.
+            return;
+        }
         if let Some(core) = self.me() {
             bump(&self.nudges);
             drop(self.handle.spawn(async move { bump(&core.nudges_run) }));

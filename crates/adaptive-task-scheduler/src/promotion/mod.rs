@@ -9,4 +9,5 @@ pub(crate) mod doorbell;
 pub(crate) mod policy;
 #[cfg(not(ats_loom))]
 pub(crate) mod sentinel;
+#[cfg(not(ats_loom))]
 mod stranded;

@@ -92,13 +92,15 @@ pub(super) struct Sentinel<'a> {
     pub(super) sightings: Vec<Option<Sighting>>,
     pub(super) unanswered: Vec<Option<Unanswered>>,
     displaced: Vec<Displaced>,
+    /// The number of the poll of each CPU thread at the last tick.
+    cpu_polls: Vec<u64>,
     damping: Damping,
     quiet: u32,
     is_unplugged: bool,
     open_reserves: usize,
     /// How many nudges had run when Tokio was last to be nudged, until one more
-    /// has.
-    nudge_due: Option<u64>,
+    /// has, and for how many ticks that has been awaited.
+    nudge_due: Option<(u64, u32)>,
     /// When a poll was last found stuck, unless all was undone since.
     pub(super) last_trouble: Option<Instant>,
     start: Instant,
@@ -111,6 +113,7 @@ impl<'a> Sentinel<'a> {
             sightings: vec![None; core.io.slots.len()],
             unanswered: vec![None; core.io.count()],
             displaced: Vec::new(),
+            cpu_polls: Vec::new(),
             damping: Damping::default(),
             quiet: 0,
             is_unplugged: false,
@@ -395,17 +398,23 @@ impl<'a> Sentinel<'a> {
         self.open_reserves = 0;
     }
 
-    /// Nudges Tokio at once, and at each tick until a nudge has run.
+    /// Nudges Tokio at once, and again, ever more rarely, until a nudge has run.
     fn nudge(&mut self) {
-        self.nudge_due = Some(self.core.nudges_run.load(Ordering::Relaxed));
-        self.core.nudge();
+        if !matches!(self.core.home, Home::Threads) {
+            self.nudge_due = Some((self.core.nudges_run.load(Ordering::Relaxed), 0));
+            self.core.nudge();
+        }
     }
 
     fn nudge_if_due(&mut self) {
         let run = self.core.nudges_run.load(Ordering::Relaxed);
-        match self.nudge_due {
-            Some(before) if before == run => self.core.nudge(),
-            _ => self.nudge_due = None,
+        let due = self.nudge_due.filter(|&(before, _)| before == run);
+        self.nudge_due = due.map(|(before, ticks)| (before, ticks.saturating_add(1)));
+        if self
+            .nudge_due
+            .is_some_and(|(_, ticks)| ticks.is_power_of_two())
+        {
+            self.core.nudge();
         }
     }
 
@@ -451,11 +460,16 @@ impl<'a> Sentinel<'a> {
     }
 
     /// Takes CPU permits away for polls that compute elsewhere.
-    fn count_hogs(&self) {
+    fn count_hogs(&mut self) {
+        let polls: Vec<u64> = self.core.cpu.seats().map(|seat| seat.look().poll).collect();
+        // What was in the same poll at the last tick.
+        let before = std::mem::replace(&mut self.cpu_polls, polls);
+        let busy =
+            |at: usize| self.cpu_polls[at] % 2 == 1 && before.get(at) == self.cpu_polls.get(at);
         let computing = |poll: &&Displaced| poll.activity == Activity::Computing;
         let hogs = self.displaced.iter().filter(computing).count();
         let permits = self.core.cpu.threads().saturating_sub(hogs).max(1);
-        self.core.cpu.set_permits(self.core, permits);
+        self.core.cpu.set_permits(self.core, permits, busy);
     }
 
     /// Undoes what was set up, when nothing has been stuck for a while.
@@ -491,6 +505,9 @@ impl<'a> Sentinel<'a> {
     /// A thread that could not be started when work came is tried again.
     fn retry_starved_lanes(&self) {
         let core = self.core;
+        if core.io.idle.parked() >= core.io.count() && core.io.queue.has_work(0) {
+            core.io.notify(core, core.io.queue.top().unwrap_or(0));
+        }
         if core.cpu.queue.has_work(0) {
             core.cpu.notify(core, 0);
         }
@@ -532,6 +549,7 @@ impl<'a> Sentinel<'a> {
             && self.open_reserves == 0
             && !self.is_unplugged
             && core.io.idle.parked() >= core.io.count()
+            && !core.io.queue.has_work(0)
             && !core.cpu.queue.has_work(0)
             && !core.blocking.queue.has_work(0)
     }
@@ -544,11 +562,14 @@ impl<'a> Sentinel<'a> {
         // Destructors may want Tokio's context.
         let _context = core.handle.enter();
         loop {
+            // Counted before the pass: a carrier that has gone by now has left
+            // its task where this pass finds it.
+            let is_alone = Arc::strong_count(core) == 1;
             for (id, _) in live_tasks(core) {
                 core.sweep_one(id);
             }
             core.drained.notify_waiters();
-            if core.counters.live() == 0 || Arc::strong_count(core) == 1 {
+            if core.counters.live() == 0 || is_alone {
                 return;
             }
             std::thread::park_timeout(pause);

@@ -10,8 +10,9 @@
 //!
 //! Rules:
 //!
-//! - Q1. Every entry is reachable by every carrier at every moment. (Tokio's
-//!   LIFO slot hides a child for as long as its parent's poll lasts.)
+//! - Q1. Every entry is reachable by every carrier from the moment that its push
+//!   has returned. (Tokio's LIFO slot hides a child for as long as its parent's
+//!   poll lasts.)
 //! - Q2. While a level's injector or the slot's second ring, the *spill*, has
 //!   entries, what the slot pushes goes to the spill; a full spill goes to the
 //!   injector at once, and so does any whenever its slot takes from the injector.
@@ -36,6 +37,10 @@ use crate::{
         model_fence,
     },
 };
+
+/// How often a level is searched in vain, because an entry is just being pushed,
+/// before a search goes on to the levels below.
+const VAIN: usize = 16;
 
 /// How many entries a thief takes at most.
 const STEAL: usize = CAPACITY / 8;
@@ -141,12 +146,14 @@ impl ReadyQueue {
     /// `slot` or for a thread that has none.
     pub(crate) fn pick(&self, slot: Option<usize>, floor: u8) -> Option<Taken> {
         let mut mask = self.occupied.load(Ordering::SeqCst) >> floor << floor;
+        let mut vain = 0;
         while mask != 0 {
             let level = mask.ilog2() as u8;
             if let Some(entry) = self.take_level(slot, level) {
                 return Some(Taken { entry, level });
             }
-            if self.clear(level) {
+            vain += 1;
+            if self.clear(level) || vain % VAIN == 0 {
                 mask &= !(1 << level);
             }
         }
@@ -219,6 +226,11 @@ impl ReadyQueue {
     /// themselves, not at the mask, so that a sleeper may rely on it.
     pub(crate) fn has_work(&self, floor: u8) -> bool {
         (usize::from(floor)..LEVELS).any(|at| !self.level_is_empty(at))
+    }
+
+    /// Whether a level below may have entries.
+    pub(crate) fn has_below(&self, level: u8) -> bool {
+        self.occupied.load(Ordering::Relaxed) & ((1 << level) - 1) != 0
     }
 
     /// Whether there are `enough` entries, stale ones counted.

@@ -245,6 +245,11 @@ fn check_numbers(slots: usize, config: &Config) -> Result<(), BuildError> {
             "cpu_threads is 0: the CPU lane needs at least one thread",
         ));
     }
+    if config.thread_name.contains('\0') {
+        return Err(BuildError::new(
+            "thread_name has a NUL byte: operating systems allow none in a thread's name",
+        ));
+    }
     if config.blocking_limit == 0 {
         return Err(BuildError::new(
             "blocking_limit is 0: the blocking lane needs room for one",

@@ -17,10 +17,11 @@ use crate::{
     error::DependencyError,
     event::Events,
     explain::Explanation,
+    graph::is_live,
     group::TaskGroup,
     handle::{self, TaskHandle},
     options::TaskBuilder,
-    task::{current, id::TaskId, slab},
+    task::{current, id::TaskId},
 };
 use std::{fmt, future::Future, panic::Location, sync::Arc, sync::Mutex, time::Duration};
 use tokio::runtime::{Handle, Runtime};
@@ -173,8 +174,7 @@ impl Scheduler {
 
     /// Why a task has not ended yet; `None` if it has ended.
     pub fn explain(&self, id: TaskId) -> Option<Explanation> {
-        let is_live = slab::record(id).word.load().generation() == id.generation();
-        is_live.then(|| Explanation::of(id))
+        is_live(&edges::Everywhere, id).then(|| Explanation::of(id))
     }
 
     /// Makes `waiter`, which still waits for declared dependencies, run after
