@@ -321,7 +321,10 @@ impl EventSink {
             .store(state.subscribers.len(), Ordering::Release);
         let event = state.pending.pop_front();
         state.is_delivering = event.is_some();
-        let subscribers = state.subscribers.clone();
+        let subscribers = match event {
+            Some(_) => state.subscribers.clone(),
+            None => Vec::new(),
+        };
         drop(state);
         // Dropping a sender may wake a task, which is an event of its own.
         quietly(|| drop(gone));

@@ -114,10 +114,11 @@ impl CpuLane {
         (0..self.places.len()).for_each(|at| self.wake(at));
     }
 
-    /// Lets only `permits` threads take work, not counting those that are `busy`
-    /// with a long task: they take none.
+    /// Lets only `permits` threads take work: of those that are not `busy` with a
+    /// long task as many as are left, but at least one.
     pub(crate) fn set_permits(&self, core: &Core, permits: usize, busy: impl Fn(usize) -> bool) {
-        let mut left = permits;
+        let at_work = (0..self.places.len()).filter(|&at| busy(at)).count();
+        let mut left = permits.saturating_sub(at_work).max(1);
         for at in 0..self.places.len() {
             let floor = if busy(at) || left > 0 {
                 0

@@ -236,7 +236,7 @@ pub(crate) fn carry(carrying: &Carrying, at: usize, held: Held) -> Stop {
     if searching {
         stop_searching(core);
     }
-    if stop == Stop::Lost {
+    if stop == Stop::Lost || holder.boundary(held) == Boundary::Lost {
         // The new carrier may have found the slot parked by this one, and sleep.
         lane.wake(core, at);
     }

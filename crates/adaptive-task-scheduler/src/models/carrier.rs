@@ -316,7 +316,7 @@ impl<Q: Entries> Slots<Q> {
         if searching {
             self.stop_searching();
         }
-        if stop == Stop::Lost {
+        if stop == Stop::Lost || self.holder(at).boundary(held) == Boundary::Lost {
             self.wake(at);
         }
         stop
