@@ -410,10 +410,10 @@ impl<'a> Sentinel<'a> {
         let run = self.core.nudges_run.load(Ordering::Relaxed);
         let due = self.nudge_due.filter(|&(before, _)| before == run);
         self.nudge_due = due.map(|(before, ticks)| (before, ticks.saturating_add(1)));
-        if self
-            .nudge_due
-            .is_some_and(|(_, ticks)| ticks.is_power_of_two())
-        {
+        let is_time = |(_, ticks): (u64, u32)| {
+            ticks > 1 && (ticks.is_power_of_two() || ticks.is_multiple_of(128))
+        };
+        if self.nudge_due.is_some_and(is_time) {
             self.core.nudge();
         }
     }
