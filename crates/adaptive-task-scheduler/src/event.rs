@@ -10,9 +10,9 @@
 use crate::{
     error::TaskError,
     lane::Lane,
+    primitives::Mutex,
     priority::Priority,
     quietly::quietly,
-    sync::Mutex,
     task::id::{TaskId, TaskName},
 };
 use std::{

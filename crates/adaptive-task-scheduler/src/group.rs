@@ -11,9 +11,9 @@ use crate::{
     graph::{donation, links::Watching},
     handle::TaskHandle,
     options::TaskBuilder,
+    primitives::Mutex,
     quietly::quietly,
     scheduler::Scheduler,
-    sync::Mutex,
     task::{current, id::TaskId, record, slab},
 };
 use std::{

@@ -51,9 +51,9 @@ mod counters;
 #[cfg(not(ats_loom))]
 #[allow(unsafe_code, reason = "two system calls")]
 mod os;
+mod primitives;
 mod priority;
 mod quietly;
-mod sync;
 
 #[cfg(all(test, any(ats_loom, ats_shuttle)))]
 mod models;

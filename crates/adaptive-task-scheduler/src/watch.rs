@@ -10,8 +10,8 @@ use crate::{
     error::TaskError,
     graph::links::Watching,
     handle::TaskState,
+    primitives::Mutex,
     quietly::quietly,
-    sync::Mutex,
     task::{
         current,
         id::{TaskId, TaskName},

@@ -25,10 +25,10 @@ use crate::{
         plug::Plug,
         seat::Seat,
     },
+    primitives,
     promotion::{doorbell::Doorbell, policy::Activity, sentinel::Displaced},
     queue::ready::{ReadyQueue, Taken},
     scheduler::{Config, Shared},
-    sync,
     task::{current, id::TaskId, record::Record, slab, word::Snapshot},
 };
 use std::{
@@ -75,7 +75,7 @@ pub(crate) struct Core {
     pub(crate) nudges: AtomicU64,
     pub(crate) nudges_run: AtomicU64,
     /// Polls that handed their slot on themselves, for the sentinel to take.
-    pub(crate) stepped_aside: sync::Mutex<Vec<Displaced>>,
+    pub(crate) stepped_aside: primitives::Mutex<Vec<Displaced>>,
     me: Weak<Core>,
     start: Instant,
     /// Ticks since the start, kept by the sentinel while anything runs.
@@ -118,7 +118,7 @@ impl Core {
             shared: OnceLock::new(),
             nudges: AtomicU64::new(0),
             nudges_run: AtomicU64::new(0),
-            stepped_aside: sync::Mutex::new(Vec::new()),
+            stepped_aside: primitives::Mutex::new(Vec::new()),
             me,
             start: Instant::now(),
             tick: AtomicU32::new(1),

@@ -12,7 +12,7 @@
 
 use super::{Tasks, is_live, links::Change};
 use crate::{
-    sync::atomic::Ordering,
+    primitives::atomic::Ordering,
     task::{id::TaskId, word::Relevel},
 };
 

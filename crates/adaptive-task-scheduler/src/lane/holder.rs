@@ -21,7 +21,7 @@
 //! entry and then finds that it still holds its slot may rely on a later hand-off
 //! to bring a relief that finds the entry.
 
-use crate::sync::{
+use crate::primitives::{
     atomic::{AtomicU64, Ordering},
     model_fence,
 };

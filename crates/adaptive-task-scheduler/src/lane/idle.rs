@@ -24,7 +24,7 @@
 //! A reserve is woken only for its levels and never counts as searching, since
 //! it may pass by what a searcher is relied on to take.
 
-use crate::sync::{
+use crate::primitives::{
     Mutex,
     atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering},
     model_fence,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     core::Core,
-    sync::Mutex,
+    primitives::Mutex,
     task::current::{Carry, Carrying},
 };
 use std::{

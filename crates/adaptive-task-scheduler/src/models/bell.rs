@@ -1,6 +1,6 @@
 //! What a waker is to a carrier: however often it is rung, it wakes once.
 
-use crate::sync::Mutex;
+use crate::primitives::Mutex;
 #[cfg(ats_loom)]
 use loom::sync::Condvar;
 #[cfg(ats_shuttle)]

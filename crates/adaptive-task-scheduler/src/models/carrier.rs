@@ -11,11 +11,11 @@ use crate::{
         holder::{Boundary, Held, Holder, Tenure},
         idle::{Begin, Idle, Park},
     },
-    queue::ready::{ReadyQueue, Taken},
-    sync::{
+    primitives::{
         Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    queue::ready::{ReadyQueue, Taken},
 };
 #[cfg(ats_loom)]
 use loom::thread::yield_now;

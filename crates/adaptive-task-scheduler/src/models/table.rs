@@ -7,8 +7,8 @@
 use crate::{
     graph::Tasks,
     lane::Lane,
+    primitives::Mutex,
     priority::Priority,
-    sync::Mutex,
     task::{
         id::TaskId,
         job::Job,

@@ -6,7 +6,7 @@
 //! be read without it. The lengths are stored with `SeqCst` while the lock is
 //! held; see [`super::ring`] for why.
 
-use crate::sync::{
+use crate::primitives::{
     Mutex,
     atomic::{AtomicUsize, Ordering},
     model_fence,

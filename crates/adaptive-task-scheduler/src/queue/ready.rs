@@ -31,11 +31,11 @@ use super::{
     ring::{CAPACITY, Padded, Ring},
 };
 use crate::{
-    priority::LEVELS,
-    sync::{
+    primitives::{
         atomic::{AtomicUsize, Ordering},
         model_fence,
     },
+    priority::LEVELS,
 };
 
 /// How often a level is searched in vain, because an entry is just being pushed,

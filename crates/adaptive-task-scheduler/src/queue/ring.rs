@@ -23,7 +23,7 @@
 //! [`super::ready`] and of `lane::idle` rest on "whoever pushes, looks for
 //! sleepers afterwards; whoever goes to sleep, looks for entries afterwards".
 
-use crate::sync::{
+use crate::primitives::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
     model_fence,
 };

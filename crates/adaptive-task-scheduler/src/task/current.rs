@@ -7,7 +7,7 @@ use super::{id::TaskId, record::Record, word::Snapshot};
 use crate::{
     core::Core,
     lane::{holder::Tenure, seat::Seat},
-    sync::Mutex,
+    primitives::Mutex,
 };
 use std::{
     cell::{Cell, RefCell},

@@ -23,9 +23,9 @@ use super::{
 use crate::{
     graph::links::Links,
     lane::Lane,
+    primitives::{Mutex, MutexGuard, UnsafeCell},
     priority::Priority,
     quietly::quietly,
-    sync::{Mutex, MutexGuard, UnsafeCell},
 };
 use std::{
     any::Any,

@@ -17,7 +17,7 @@ use super::{
     job::Job,
     record::{NewTask, Record},
 };
-use crate::sync::Mutex;
+use crate::primitives::Mutex;
 use std::{
     cell::RefCell,
     pin::Pin,

@@ -42,8 +42,8 @@
 
 use crate::{
     lane::Lane,
+    primitives::atomic::{AtomicU64, Ordering},
     priority::LEVELS,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 pub(crate) const QUEUED: u64 = 1 << 0;

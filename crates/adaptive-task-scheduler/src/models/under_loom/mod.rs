@@ -13,8 +13,8 @@ mod value;
 use super::table::{Line, Table};
 use crate::{
     lane::Lane,
+    primitives::Mutex,
     queue::ready::Taken,
-    sync::Mutex,
     task::{id::TaskId, word::Snapshot},
 };
 

@@ -11,7 +11,7 @@ use crate::{
         probe::{Probe, Seen, VALUE},
         table::Table,
     },
-    sync::Mutex,
+    primitives::Mutex,
     task::{id::TaskId, word},
 };
 use loom::thread;

@@ -9,8 +9,8 @@ use crate::{
         probe::Probe,
         table::{Line, Table},
     },
+    primitives::Mutex,
     priority::LEVELS,
-    sync::Mutex,
     task::{
         id::TaskId,
         word::{self, Snapshot},

@@ -9,12 +9,12 @@ use crate::{
         carrier::Slots,
         table::{Line, Table},
     },
-    priority::LEVELS,
-    queue::ready::{ReadyQueue, Taken},
-    sync::{
+    primitives::{
         Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    priority::LEVELS,
+    queue::ready::{ReadyQueue, Taken},
     task::{
         id::TaskId,
         job::Job,
