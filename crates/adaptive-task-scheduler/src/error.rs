@@ -7,7 +7,7 @@ use crate::{
         job::{BoxError, Payload},
     },
 };
-use std::{error::Error, fmt, sync::Arc, sync::Mutex, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, sync::Mutex, time::Duration};
 
 /// Why a task ended without a value.
 ///
@@ -45,7 +45,7 @@ enum Cause {
         direct: TaskError,
         root: TaskError,
     },
-    Rejected(&'static str),
+    Rejected(Cow<'static, str>),
     ShutDown,
     Cycle(Vec<(TaskId, TaskName)>),
 }
@@ -108,8 +108,12 @@ impl TaskError {
         )
     }
 
-    pub(crate) fn rejected(task: TaskId, name: TaskName, why: &'static str) -> Self {
-        Self::new(task, name, Cause::Rejected(why))
+    pub(crate) fn rejected(
+        task: TaskId,
+        name: TaskName,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(task, name, Cause::Rejected(why.into()))
     }
 
     pub(crate) fn shut_down(task: TaskId, name: TaskName) -> Self {

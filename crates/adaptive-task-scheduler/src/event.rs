@@ -127,6 +127,32 @@ pub enum Event {
         name: TaskName,
         error: TaskError,
     },
+    /// Tasks of a class begin on another lane from now on, because of its long
+    /// polls. The share is of CPU time in them, from 0 to 1.
+    Learned {
+        at: Instant,
+        class: TaskName,
+        lane: Lane,
+        long_polls: u32,
+        cpu_share: f64,
+    },
+    /// Tasks of a class do not begin on this lane any more: its polls were short
+    /// for long enough.
+    Unlearned {
+        at: Instant,
+        class: TaskName,
+        lane: Lane,
+    },
+    /// A task has not begun, and less time is left to its deadline than tasks of
+    /// its class are expected to take. It was boosted if its spawner asked for it.
+    DeadlineAtRisk {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        deadline: Instant,
+        expected: Duration,
+        boosted: Option<Priority>,
+    },
     /// A thread could not be started. Nothing is lost, but the machine is full.
     ThreadFailed {
         at: Instant,
@@ -179,6 +205,9 @@ impl Event {
             | Event::TakenBack { at, .. }
             | Event::Completed { at, .. }
             | Event::Failed { at, .. }
+            | Event::Learned { at, .. }
+            | Event::Unlearned { at, .. }
+            | Event::DeadlineAtRisk { at, .. }
             | Event::ThreadFailed { at, .. } => *at,
         }
     }
@@ -196,8 +225,12 @@ impl Event {
             | Event::Relocated { task, .. }
             | Event::HandedOff { task, .. }
             | Event::Completed { task, .. }
+            | Event::DeadlineAtRisk { task, .. }
             | Event::Failed { task, .. } => Some(*task),
-            Event::TakenBack { .. } | Event::ThreadFailed { .. } => None,
+            Event::TakenBack { .. }
+            | Event::Learned { .. }
+            | Event::Unlearned { .. }
+            | Event::ThreadFailed { .. } => None,
         }
     }
 }
@@ -352,7 +385,12 @@ fn trace(event: &Event) {
         Event::ThreadFailed { purpose, error, .. } => {
             tracing::warn!(target: "adaptive_task_scheduler", purpose, error, "thread failed");
         }
-        Event::Relocated { .. } | Event::HandedOff { .. } | Event::Stalled { .. } => {
+        Event::Relocated { .. }
+        | Event::HandedOff { .. }
+        | Event::Stalled { .. }
+        | Event::Learned { .. }
+        | Event::Unlearned { .. }
+        | Event::DeadlineAtRisk { .. } => {
             tracing::info!(target: "adaptive_task_scheduler", ?event);
         }
         _ => tracing::trace!(target: "adaptive_task_scheduler", ?event),

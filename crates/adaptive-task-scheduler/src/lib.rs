@@ -27,6 +27,8 @@ mod task;
 
 mod promotion;
 
+mod learning;
+
 #[cfg(not(ats_loom))]
 mod group;
 #[cfg(not(ats_loom))]
@@ -71,7 +73,11 @@ pub use {
     group::TaskGroup,
     handle::{AsTask, TaskHandle, TaskState},
     inside::{checkpoint, current_task, is_cancelled, will_block, yield_now},
-    options::{CancelMode, TaskBuilder},
+    learning::{
+        file::ProfileError,
+        profile::{Decision, Measure, Profile, Profiles},
+    },
+    options::{CancelMode, Late, TaskBuilder},
     scheduler::{Builder, Scheduler, ShutdownReport},
     watch::Watch,
 };

@@ -35,6 +35,21 @@ pub enum CancelMode {
     Shield = 2,
 }
 
+/// What is done about a task whose [`deadline`](TaskBuilder::deadline) cannot
+/// be met any more.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Late {
+    /// An event says so: [`Event::DeadlineAtRisk`](crate::Event::DeadlineAtRisk).
+    #[default]
+    Report,
+    /// As `Report`, and the task's own priority rises to this one.
+    Boost(Priority),
+    /// As `Report`; and if the deadline cannot be met already when the task is
+    /// spawned, it is rejected.
+    Refuse,
+}
+
 /// Describes one task before it is spawned; from
 /// [`Scheduler::task`](crate::Scheduler::task).
 ///
@@ -60,7 +75,6 @@ pub enum CancelMode {
 pub struct TaskBuilder<'a> {
     scheduler: &'a Scheduler,
     description: Description,
-    hinted: bool,
     timeout: Option<Duration>,
     cancel_on_drop: bool,
 }
@@ -75,13 +89,14 @@ impl<'a> TaskBuilder<'a> {
             deadline: None,
             cancel_mode: CancelMode::default(),
             is_closure: false,
+            is_hinted: false,
+            late: Late::default(),
             after: Vec::new(),
             failed: None,
         };
         Self {
             scheduler,
             description,
-            hinted: false,
             timeout: None,
             cancel_on_drop: false,
         }
@@ -102,9 +117,20 @@ impl<'a> TaskBuilder<'a> {
 
     /// When the task should be finished. Among ready tasks of one effective
     /// priority the earliest deadline goes first, and before all without one.
-    /// Nothing happens when it passes; see [`timeout`](Self::timeout).
+    /// Nothing happens when it passes; see [`timeout`](Self::timeout). If the
+    /// scheduler has learned how long tasks of this class take, it says when the
+    /// deadline cannot be met any more; see [`on_late`](Self::on_late).
     pub fn deadline(mut self, at: Instant) -> Self {
         self.description.deadline = Some(at);
+        self
+    }
+
+    /// What is done as soon as the deadline cannot be met any more: if this task
+    /// has not begun when too little time is left for what tasks of its class
+    /// take (the mean and one standard deviation, once four of them have
+    /// completed).
+    pub fn on_late(mut self, late: Late) -> Self {
+        self.description.late = late;
         self
     }
 
@@ -156,7 +182,7 @@ impl<'a> TaskBuilder<'a> {
 
     fn hint(mut self, lane: Lane) -> Self {
         self.description.lane = lane;
-        self.hinted = true;
+        self.description.is_hinted = true;
         self
     }
 
@@ -190,7 +216,7 @@ impl<'a> TaskBuilder<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if !self.hinted {
+        if !self.description.is_hinted {
             self.description.lane = Lane::Cpu;
         }
         self.start(Call(Some(f)))

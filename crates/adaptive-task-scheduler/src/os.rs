@@ -2,7 +2,7 @@
 //!
 //! On Linux: the id of this thread, how much CPU time another thread of this
 //! process has used (1.8 us to read), and whether it is asleep (39 us, so only
-//! on suspicion). Elsewhere the answers are "unknown", and a stuck poll counts
+//! on suspicion); and what this thread has used and how often it slept. Elsewhere the answers are "unknown", and a stuck poll counts
 //! as blocked.
 
 use std::time::Duration;
@@ -18,6 +18,46 @@ impl ThreadId {
 
     pub(crate) fn raw(self) -> u64 {
         self.0
+    }
+}
+
+/// What a thread has used so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ThreadUsage {
+    pub(crate) cpu: Duration,
+    /// How often it gave up its core to wait for something.
+    pub(crate) sleeps: u64,
+}
+
+#[cfg(target_os = "linux")]
+impl ThreadUsage {
+    /// Of this thread; some microsecond.
+    pub(crate) fn now() -> Option<Self> {
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+        // SAFETY: `usage` is a valid place for the answer, which is written in
+        // full when the call succeeds.
+        let usage = unsafe {
+            (libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) == 0)
+                .then(|| usage.assume_init())
+        }?;
+        // The times in `usage` lag behind by up to a timer tick of the kernel.
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: `time` is a valid place for the answer.
+        let answer = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+        (answer == 0).then(|| Self {
+            cpu: Duration::new(time.tv_sec as u64, time.tv_nsec as u32),
+            sleeps: usage.ru_nvcsw as u64,
+        })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl ThreadUsage {
+    pub(crate) fn now() -> Option<Self> {
+        None
     }
 }
 

@@ -16,6 +16,8 @@ use tokio::{runtime::Runtime, sync::oneshot};
 fn attached() -> (Runtime, HashSet<ThreadId>, Scheduler) {
     let (runtime, workers) = runtime(2);
     let scheduler = Scheduler::builder().thread_name("lane").cpu_threads(2);
+    // What is relocated here is so for the sake of who waits.
+    let scheduler = scheduler.learning(false);
     let scheduler = scheduler.build_on(runtime.handle().clone()).unwrap();
     (runtime, workers, scheduler)
 }

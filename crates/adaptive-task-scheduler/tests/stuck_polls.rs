@@ -33,6 +33,7 @@ fn stick(scheduler: &Scheduler, count: usize, gate: &Gate, stick: Stick) -> Vec<
         scheduler
             .task()
             .name("stuck")
+            .io()
             .spawn(async move { stick(&door) })
     };
     let tasks = (0..count).map(spawn).collect();

@@ -6,7 +6,7 @@ use crate::{
     counters::bump,
     error::{DependencyError, DependencyErrorKind, TaskError},
     event::Event,
-    graph::{Tasks, cycle, donation, is_live},
+    graph::{Tasks, cycle, donation, is_live, links::Change},
     priority::Priority,
     task::{
         current,
@@ -237,4 +237,17 @@ pub(crate) fn add_dependency(
     donation::remove_edge(&Everywhere, waiter, blocker);
     release(waiter, None);
     answer
+}
+
+/// Raises a task's own level. False if it is gone or was there already.
+pub(crate) fn raise_own(id: TaskId, level: u8) -> bool {
+    let record = slab::record(id);
+    let raised = record.live_links(id.generation()).is_some_and(|_links| {
+        let own = &record.facts.own_level;
+        own.fetch_max(level, Relaxed) < level
+    });
+    if raised {
+        donation::settle(&Everywhere, [Change::nothing(id)]);
+    }
+    raised
 }

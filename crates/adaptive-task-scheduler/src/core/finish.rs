@@ -91,6 +91,7 @@ fn end(core: &Core, id: TaskId, claimed: Claimed<'_>, error: Option<TaskError>) 
             error: error.clone(),
         });
     }
+    core.note_end(claimed.record(), error.is_some());
     // Before the handle can tell anybody.
     core.counters.count_finished();
     let (ending, ended) = claimed.end(error);

@@ -25,6 +25,7 @@ use crate::{
         plug::Plug,
         seat::Seat,
     },
+    learning::{class::Classes, deadline::Deadlines},
     primitives,
     promotion::{doorbell::Doorbell, policy::Activity, sentinel::Displaced},
     queue::ready::{ReadyQueue, Taken},
@@ -37,7 +38,7 @@ use std::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
     },
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{runtime::Handle, sync::Notify};
 
@@ -68,6 +69,8 @@ pub(crate) struct Core {
     pub(crate) events: EventSink,
     pub(crate) counters: Counters,
     pub(crate) sentinel: Doorbell,
+    pub(crate) classes: Classes,
+    pub(crate) deadlines: Deadlines,
     /// Told when a task ended and none is left.
     pub(crate) drained: Notify,
     pub(crate) shared: OnceLock<Weak<Shared>>,
@@ -78,6 +81,8 @@ pub(crate) struct Core {
     pub(crate) stepped_aside: primitives::Mutex<Vec<Displaced>>,
     me: Weak<Core>,
     start: Instant,
+    /// The same moment, since the Unix epoch.
+    start_epoch: Duration,
     /// Ticks since the start, kept by the sentinel while anything runs.
     tick: AtomicU32,
     phase: AtomicU8,
@@ -114,6 +119,8 @@ impl Core {
             events: EventSink::default(),
             counters: Counters::default(),
             sentinel: Doorbell::default(),
+            classes: Classes::new(),
+            deadlines: Deadlines::new(),
             drained: Notify::new(),
             shared: OnceLock::new(),
             nudges: AtomicU64::new(0),
@@ -121,6 +128,9 @@ impl Core {
             stepped_aside: primitives::Mutex::new(Vec::new()),
             me,
             start: Instant::now(),
+            start_epoch: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
             tick: AtomicU32::new(1),
             phase: AtomicU8::new(OPEN),
             careful: AtomicBool::new(false),
@@ -186,6 +196,16 @@ impl Core {
     /// Nanoseconds between the scheduler's start and `at`, at least 1.
     pub(crate) fn nanos(&self, at: Instant) -> u64 {
         (at.saturating_duration_since(self.start).as_nanos() as u64).max(1)
+    }
+
+    /// The moment so many nanoseconds after the scheduler's start.
+    pub(crate) fn instant(&self, nanos: u64) -> Instant {
+        self.start + Duration::from_nanos(nanos)
+    }
+
+    /// The time since the Unix epoch, as a clock that never goes back tells it.
+    pub(crate) fn since_epoch(&self) -> Duration {
+        self.start_epoch + self.start.elapsed()
     }
 
     /// Wakes those who wait for the end of all tasks, if that has come.

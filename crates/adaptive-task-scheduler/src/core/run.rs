@@ -57,7 +57,10 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
     }
     let waker = waker::of(id);
     let mut cx = Context::from_waker(&waker);
-    match claimed.poll(&mut cx) {
+    let observed = core.observe(record, &carrying.seat);
+    let polled = claimed.poll(&mut cx);
+    core.observed(id, record, lane, observed);
+    match polled {
         Poll::Pending => match claimed.suspend() {
             Suspend::Idle => {}
             Suspend::Requeue(word) => core.enqueue(record, id, word, carrying.tenure),
@@ -85,6 +88,7 @@ fn arrive(core: &Core, id: TaskId, claimed: &Claimed<'_>, before: Snapshot, lane
     let from = record.facts.last_lane.swap(lane as u8, Relaxed);
     if !before.has(STARTED) {
         record.word.mark_started();
+        core.note_begin(record);
         core.events.emit(|at| {
             record.facts.started.store(core.nanos(at), Relaxed);
             Event::Started {

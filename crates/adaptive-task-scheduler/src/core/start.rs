@@ -6,7 +6,8 @@ use crate::{
     error::TaskError,
     event::Event,
     lane::{Lane, holder::Tenure},
-    options::CancelMode,
+    learning::{class::OTHERS, observe::Start},
+    options::{CancelMode, Late},
     priority::Priority,
     quietly::quietly,
     task::{
@@ -18,7 +19,10 @@ use crate::{
         word::{self, Snapshot},
     },
 };
-use std::{panic::Location, pin::Pin, sync::Arc, sync::atomic::Ordering, time::Instant};
+use std::{
+    borrow::Cow, panic::Location, pin::Pin, sync::Arc, sync::atomic::Ordering, time::Duration,
+    time::Instant,
+};
 
 /// What a spawner says about a task.
 #[derive(Debug, Clone)]
@@ -30,6 +34,10 @@ pub(crate) struct Description {
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancel_mode: CancelMode,
     pub(crate) is_closure: bool,
+    /// The spawner chose the lane.
+    pub(crate) is_hinted: bool,
+    /// What is done if the deadline cannot be met.
+    pub(crate) late: Late,
     pub(crate) after: Vec<TaskId>,
     /// A dependency that is known to have failed already.
     pub(crate) failed: Option<TaskError>,
@@ -54,18 +62,25 @@ impl Core {
         if !self.is_open() {
             return Err(self.reject(description, job, "the scheduler is shutting down"));
         }
+        let first = self.first_step(description);
+        if let Some(expected) = self.is_too_late(description, first.class) {
+            return Err(self.reject(description, job, too_late(expected)));
+        }
         let Some(place) = slab::take_place() else {
             return Err(self.reject(description, job, "there are too many tasks"));
         };
         let waits = !description.after.is_empty() || description.failed.is_some();
         let flags = if waits { word::BLOCKED } else { word::QUEUED } | word::HANDLE;
-        let id = self.open(place, description, flags, Some(job));
-        self.announce_spawn(id, description);
+        let id = self.open(place, description, first, flags, Some(job));
+        self.announce_spawn(id, description, first.lane);
+        if description.deadline.is_some() {
+            self.watch_deadline(id, description, first.class);
+        }
         if waits {
             self.link(id, description);
         } else {
             let level = description.priority.level();
-            let word = Snapshot::new(id.generation(), flags, level, description.lane);
+            let word = Snapshot::new(id.generation(), flags, level, first.lane);
             self.enqueue(slab::record(id), id, word, self.present_tenure());
         }
         if self.phase.load(Ordering::SeqCst) == ENDING {
@@ -81,7 +96,7 @@ impl Core {
         &self,
         description: &Description,
         mut job: Pin<Box<dyn Job>>,
-        why: &'static str,
+        why: impl Into<Cow<'static, str>>,
     ) -> TaskError {
         if let Err(payload) = job.as_mut().discard() {
             // The spawner asked for a task, not for its destructor's panic.
@@ -104,6 +119,7 @@ impl Core {
         &self,
         place: Place,
         description: &Description,
+        first: Start,
         flags: u64,
         job: Option<Pin<Box<dyn Job>>>,
     ) -> TaskId {
@@ -112,10 +128,12 @@ impl Core {
             name: description.name.clone(),
             site: description.site,
             priority: description.priority,
-            lane: description.lane,
+            lane: first.lane,
             deadline: description.deadline.map_or(0, |at| self.nanos(at)),
             cancel_mode: description.cancel_mode as u8,
             is_closure: description.is_closure,
+            class: first.class,
+            watch: first.watch,
             flags,
         };
         place.open(new, job)
@@ -132,20 +150,27 @@ impl Core {
             deadline: None,
             cancel_mode: CancelMode::Drop,
             is_closure: false,
+            is_hinted: true,
+            late: Late::Report,
             after: Vec::new(),
             failed: None,
         };
+        let first = Start {
+            class: OTHERS,
+            lane: Lane::Io,
+            watch: 0,
+        };
         let place = slab::take_place()?;
-        Some(self.open(place, &description, word::NODE, None))
+        Some(self.open(place, &description, first, word::NODE, None))
     }
 
-    fn announce_spawn(&self, id: TaskId, description: &Description) {
+    fn announce_spawn(&self, id: TaskId, description: &Description, lane: Lane) {
         self.events.emit(|at| Event::Spawned {
             at,
             task: id,
             name: description.task_name(),
             priority: description.priority,
-            lane: description.lane,
+            lane,
             after: description
                 .after
                 .iter()
@@ -179,4 +204,11 @@ impl Core {
             }
         }
     }
+}
+
+fn too_late(expected: Duration) -> String {
+    format!(
+        "its deadline cannot be met: tasks of its class take {expected:.1?}, and less is left; \
+         give it more time, or let it start late with on_late"
+    )
 }

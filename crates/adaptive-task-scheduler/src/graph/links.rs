@@ -177,6 +177,17 @@ impl Links {
     }
 }
 
+impl Change {
+    /// Changes no count; the task's level is computed anew.
+    pub(crate) fn nothing(to: TaskId) -> Self {
+        Self {
+            to,
+            minus: None,
+            plus: None,
+        }
+    }
+}
+
 impl Edge {
     /// The change that taking this edge away makes.
     pub(crate) fn returned(self) -> Change {

@@ -5,7 +5,7 @@
 //! with plain relaxed stores, since the sentinel judges only "the same number
 //! seen twice, this far apart".
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::{os, queue::ring::Padded, task::id::TaskId};
 
@@ -18,6 +18,8 @@ struct Published {
     task: AtomicU64,
     thread: AtomicU64,
     stale: AtomicU64,
+    /// The tick in which this carrier last measured a poll.
+    measured: AtomicU32,
 }
 
 /// One look at a seat.
@@ -50,6 +52,15 @@ impl Seat {
     pub(crate) fn end_poll(&self) {
         let poll = self.0.poll.load(Relaxed);
         self.0.poll.store(poll + 1, Relaxed);
+    }
+
+    /// Whether the poll that begins is the carrier's first in this tick.
+    pub(crate) fn is_first_in(&self, tick: u32) -> bool {
+        let is_first = self.0.measured.load(Relaxed) != tick;
+        if is_first {
+            self.0.measured.store(tick, Relaxed);
+        }
+        is_first
     }
 
     pub(crate) fn count_stale(&self) {

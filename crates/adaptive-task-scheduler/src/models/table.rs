@@ -53,6 +53,8 @@ impl<L: Line> Table<L> {
             deadline: 0,
             cancel_mode: 0,
             is_closure: false,
+            class: 0,
+            watch: 0,
             flags,
         };
         // SAFETY: the place was taken off the free list, which each is on once.

@@ -132,6 +132,7 @@ impl<'a> Sentinel<'a> {
                 self.tick(Instant::now());
             }
             self.core.sound_alarm();
+            self.core.judge_deadlines();
             self.retry_starved_lanes();
             self.sleep_if_quiet();
         }
@@ -530,8 +531,9 @@ impl<'a> Sentinel<'a> {
         core.sentinel.asleep.store(true, Ordering::SeqCst);
         if self.is_quiet() && !core.is_ending() {
             // Spares are retired in time also if nothing happens.
-            match self.last_trouble {
-                Some(_) => std::thread::park_timeout(KEEP_SPARE),
+            let spares = self.last_trouble.map(|_| KEEP_SPARE);
+            match spares.into_iter().chain(core.next_latest_start()).min() {
+                Some(pause) => std::thread::park_timeout(pause),
                 None => std::thread::park(),
             }
         }

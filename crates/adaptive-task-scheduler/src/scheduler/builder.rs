@@ -45,6 +45,7 @@ impl Builder {
             patience: Duration::from_millis(5),
             ageing_ticks: None,
             promotion: true,
+            learning: true,
             on_thread_start: None,
             on_thread_stop: None,
         };
@@ -132,6 +133,12 @@ impl Builder {
     /// for comparisons.
     pub fn promotion(self, on: bool) -> Self {
         self.with(|config| config.promotion = on)
+    }
+
+    /// Whether the scheduler learns from what tasks do where the next of their
+    /// class begin, and how long they take. The default is yes.
+    pub fn learning(self, on: bool) -> Self {
+        self.with(|config| config.learning = on)
     }
 
     /// Called on each of the scheduler's own threads when it starts.

@@ -20,10 +20,16 @@ use crate::{
     graph::is_live,
     group::TaskGroup,
     handle::{self, TaskHandle},
+    learning::{
+        file::ProfileError,
+        profile::{Profile, Profiles},
+    },
     options::TaskBuilder,
     task::{current, id::TaskId},
 };
-use std::{fmt, future::Future, panic::Location, sync::Arc, sync::Mutex, time::Duration};
+use std::{
+    fmt, future::Future, panic::Location, path::Path, sync::Arc, sync::Mutex, time::Duration,
+};
 use tokio::runtime::{Handle, Runtime};
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
@@ -40,6 +46,7 @@ pub(crate) struct Config {
     pub(crate) patience: Duration,
     pub(crate) ageing_ticks: Option<u32>,
     pub(crate) promotion: bool,
+    pub(crate) learning: bool,
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
 }
@@ -186,6 +193,51 @@ impl Scheduler {
     /// wait for itself; the error names all tasks on the cycle.
     pub fn add_dependency(&self, waiter: TaskId, blocker: TaskId) -> Result<(), DependencyError> {
         edges::add_dependency(self.core(), waiter, blocker)
+    }
+
+    /// What was learned of the classes of tasks so far.
+    pub fn profiles(&self) -> Profiles {
+        let classes = self.core().classes.all();
+        Profiles::new(classes.map(|class| Profile::new(class.name.clone(), class.known().clone())))
+    }
+
+    /// Starts from what was learned before: the profiles take the place of those
+    /// of the same classes.
+    pub fn restore_profiles(&self, profiles: &Profiles) {
+        for profile in profiles.iter() {
+            let classes = &self.core().classes;
+            classes.restore(profile.class(), profile.known());
+        }
+    }
+
+    /// Writes the profiles to a file, in the place of what is there. It is
+    /// written beside it first, so that there is never half a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save_profiles(&self, path: impl AsRef<Path>) -> Result<(), ProfileError> {
+        let path = path.as_ref();
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        std::fs::write(&beside, self.profiles().to_string())
+            .and_then(|()| std::fs::rename(&beside, path))
+            .map_err(ProfileError::io)
+    }
+
+    /// Restores the profiles that [`save_profiles`](Self::save_profiles) wrote;
+    /// returns of how many classes.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is not one of profiles, is of another version,
+    /// or damaged. Then nothing is restored: the scheduler starts cold, and the
+    /// error is a warning.
+    pub fn load_profiles(&self, path: impl AsRef<Path>) -> Result<usize, ProfileError> {
+        let text = std::fs::read(path).map_err(ProfileError::io)?;
+        let profiles: Profiles = String::from_utf8_lossy(&text).parse()?;
+        self.restore_profiles(&profiles);
+        Ok(profiles.len())
     }
 
     /// Counts of what was done and what is held now.

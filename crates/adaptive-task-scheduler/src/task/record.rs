@@ -51,6 +51,8 @@ pub(crate) struct Facts {
     pub(crate) core: AtomicU32,
     /// The tick at which it was last queued.
     pub(crate) ready_tick: AtomicU32,
+    /// What is observed of it: bits of `learning::watch`.
+    pub(crate) watch: AtomicU8,
     pub(crate) own_level: AtomicU8,
     pub(crate) last_lane: AtomicU8,
     pub(crate) cancel_mode: AtomicU8,
@@ -59,8 +61,12 @@ pub(crate) struct Facts {
     pub(crate) waited_since: AtomicU32,
     /// The most important of those who wait on it, by id.
     pub(crate) waiter: AtomicU64,
+    /// The number of its class.
+    pub(crate) class: AtomicU32,
+    /// Nanoseconds spent in measured polls.
+    pub(crate) polled: AtomicU64,
     /// Nanoseconds after the scheduler's start of its first poll, 0 if nobody
-    /// listened to events then.
+    /// listened to events then or watched the task.
     pub(crate) started: AtomicU64,
     /// How long its stuck poll had lasted when it was relocated, nanoseconds.
     pub(crate) relocated_after: AtomicU64,
@@ -92,6 +98,8 @@ pub(crate) struct NewTask {
     pub(crate) deadline: u64,
     pub(crate) cancel_mode: u8,
     pub(crate) is_closure: bool,
+    pub(crate) class: u32,
+    pub(crate) watch: u8,
     pub(crate) flags: u64,
 }
 
@@ -102,6 +110,9 @@ impl Record {
             facts: Facts {
                 core: AtomicU32::new(u32::MAX),
                 ready_tick: AtomicU32::new(0),
+                watch: AtomicU8::new(0),
+                class: AtomicU32::new(0),
+                polled: AtomicU64::new(0),
                 waited_since: AtomicU32::new(0),
                 waiter: AtomicU64::new(0),
                 own_level: AtomicU8::new(0),
@@ -133,6 +144,9 @@ impl Record {
         facts.cancel_mode.store(new.cancel_mode, Relaxed);
         facts.is_closure.store(new.is_closure, Relaxed);
         facts.deadline.store(new.deadline, Relaxed);
+        facts.watch.store(new.watch, Relaxed);
+        facts.class.store(new.class, Relaxed);
+        facts.polled.store(0, Relaxed);
         facts.started.store(0, Relaxed);
         facts
             .site

@@ -1,0 +1,191 @@
+//! Tells classes what their tasks did, and tasks what their classes learned.
+
+use super::{
+    class::{Class, Key},
+    first_lane::{Change, LONG},
+    probe::Probe,
+    watch,
+};
+use crate::{
+    core::{Core, start::Description},
+    event::Event,
+    lane::{Lane, seat::Seat},
+    task::{id::TaskId, record::Record},
+};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+/// What a spawned task gets from its class.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) class: u32,
+    pub(crate) lane: Lane,
+    pub(crate) watch: u8,
+}
+
+/// A poll that has begun.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    tick: u32,
+    probe: Option<Probe>,
+}
+
+impl Core {
+    /// How a described task begins.
+    pub(crate) fn first_step(&self, description: &Description) -> Start {
+        let hinted = u8::from(description.is_hinted) * watch::HINTED;
+        if !self.config.learning {
+            return Start {
+                class: super::class::OTHERS,
+                lane: description.lane,
+                watch: hinted,
+            };
+        }
+        let key = match &description.name {
+            Some(name) => Key::Name(name),
+            None => Key::Site(description.site),
+        };
+        let number = self.classes.number_of(key);
+        let class = self.classes.at(number);
+        let learned = class.lane().filter(|_| !description.is_hinted);
+        Start {
+            class: number,
+            lane: learned.unwrap_or(description.lane),
+            watch: class.watch(self.last_tick()) | hinted,
+        }
+    }
+
+    pub(crate) fn class_of(&self, record: &Record) -> &Class {
+        self.classes.at(record.facts.class.load(Relaxed))
+    }
+
+    /// A poll begins.
+    #[inline]
+    pub(crate) fn observe(&self, record: &Record, seat: &Seat) -> Observed {
+        let tick = self.last_tick();
+        let closely = record.facts.watch.load(Relaxed) & watch::POLLS != 0;
+        let probe = (seat.is_first_in(tick) || closely).then(|| Probe::begin(closely));
+        Observed { tick, probe }
+    }
+
+    /// The poll returned. The task still belongs to its claimant.
+    #[inline]
+    pub(crate) fn observed(&self, id: TaskId, record: &Record, lane: Lane, observed: Observed) {
+        match observed.probe {
+            Some(probe) => self.measured(id, record, lane, probe),
+            // The tick may have moved just after the beginning.
+            None if self.last_tick().wrapping_sub(observed.tick) >= 2 => self.suspect(record),
+            None => {}
+        }
+    }
+
+    #[cold]
+    fn suspect(&self, record: &Record) {
+        if self.config.learning {
+            self.class_of(record).suspect();
+            let watch = record.facts.watch.load(Relaxed) & !watch::WHOLE;
+            record.facts.watch.store(watch | watch::POLLS, Relaxed);
+        }
+    }
+
+    #[cold]
+    fn measured(&self, id: TaskId, record: &Record, lane: Lane, probe: Probe) {
+        if !self.config.learning {
+            return;
+        }
+        let watch = record.facts.watch.load(Relaxed);
+        let poll = probe.end();
+        let class = self.class_of(record);
+        if watch & watch::POLLS == 0 {
+            class.sampled(poll.wall);
+            if poll.wall >= LONG {
+                self.suspect(record);
+            }
+            return;
+        }
+        let so_far = record.facts.polled.load(Relaxed);
+        let polled = so_far.saturating_add(poll.wall.as_nanos() as u64);
+        record.facts.polled.store(polled, Relaxed);
+        if let Some(change) = class.polled(poll, home(record), self.since_epoch()) {
+            self.announce(class, change);
+        }
+        if !class.wants_polls() {
+            // What is left of a long life is sampled.
+            let less = watch & !(watch::POLLS | watch::WHOLE);
+            record.facts.watch.store(less, Relaxed);
+        }
+        if watch & watch::HINTED == 0
+            && let Some(better) = class.lane()
+            && lane == home(record)
+        {
+            let nanos = poll.wall.as_nanos() as u64;
+            record.facts.relocated_after.store(nanos, Relaxed);
+            let _ = record.word.set_lane(id.generation(), better);
+        }
+    }
+
+    fn announce(&self, class: &Class, change: Change) {
+        self.events.emit(|at| match change {
+            Change::Learned(learned) => Event::Learned {
+                at,
+                class: class.name.clone(),
+                lane: learned.lane,
+                long_polls: learned.from.long,
+                cpu_share: learned.from.cpu_share().unwrap_or_default(),
+            },
+            Change::Unlearned(learned) => Event::Unlearned {
+                at,
+                class: class.name.clone(),
+                lane: learned.lane,
+            },
+        });
+    }
+
+    /// The task's first poll begins.
+    pub(crate) fn note_begin(&self, record: &Record) {
+        if record.facts.watch.load(Relaxed) & watch::TOTAL != 0 {
+            let now = self.nanos(Instant::now());
+            record.facts.started.store(now, Relaxed);
+        }
+    }
+
+    /// The task is about to end, of itself or not.
+    #[inline]
+    pub(crate) fn note_end(&self, record: &Record, failed: bool) {
+        if failed || record.facts.watch.load(Relaxed) & watch::TOTAL != 0 {
+            self.tell_end(record, failed);
+        }
+    }
+
+    #[cold]
+    fn tell_end(&self, record: &Record, failed: bool) {
+        if !self.config.learning {
+            return;
+        }
+        let class = self.class_of(record);
+        let facts = &record.facts;
+        if failed {
+            class.failed();
+            return;
+        }
+        let started = facts.started.load(Relaxed);
+        if started == 0 {
+            return;
+        }
+        let total = self.nanos(Instant::now()).saturating_sub(started);
+        let whole = facts.watch.load(Relaxed) & watch::WHOLE != 0;
+        let polled = whole.then(|| Duration::from_nanos(facts.polled.load(Relaxed)));
+        class.ended(Duration::from_nanos(total), polled);
+    }
+}
+
+/// Where a task begins when nothing is learned.
+fn home(record: &Record) -> Lane {
+    if record.facts.is_closure.load(Relaxed) {
+        Lane::Cpu
+    } else {
+        Lane::Io
+    }
+}
