@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod ci;
+mod fuzz;
 mod miri;
 mod models;
 mod msrv;
@@ -27,6 +28,7 @@ cargo xtask COMMAND
   soak [ARG...]      everything at once, for as long as told: --seconds N
   loom [FILTER]      the long model check of the library's atomics
   shuttle [FILTER]   the library's core under random and PCT schedules
+  fuzz [--seconds N] what is read from files, under libFuzzer (a C++ compiler)
   miri [FILTER]      the library's files with unsafe code, under Miri (nightly)
   msrv               build with the minimum Rust version, if it is installed
   help               this text
@@ -57,6 +59,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "soak" => soak(&shell, rest),
         "loom" => models::LOOM.check_at_length(&shell, rest),
         "shuttle" => models::SHUTTLE.check_at_length(&shell, rest),
+        "fuzz" => fuzz::run(&shell, rest),
         "miri" => miri::run(&shell, rest),
         "msrv" => msrv::run(&shell),
         "help" | "--help" | "-h" => {
