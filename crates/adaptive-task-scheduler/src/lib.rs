@@ -51,6 +51,8 @@ mod inside;
 #[cfg(not(ats_loom))]
 mod counters;
 #[cfg(not(ats_loom))]
+mod load;
+#[cfg(not(ats_loom))]
 #[allow(unsafe_code, reason = "two system calls")]
 mod os;
 mod primitives;
@@ -76,6 +78,13 @@ pub use {
     learning::{
         file::ProfileError,
         profile::{Decision, Measure, Profile, Profiles},
+    },
+    load::{
+        Busy, LaneLoad, Load,
+        delay::Delay,
+        intervals::{LaneInterval, LoadInterval, LoadIntervals},
+        machine::MachineLoad,
+        pressure::{Pressure, Reason},
     },
     options::{CancelMode, Late, TaskBuilder},
     scheduler::{Builder, Scheduler, ShutdownReport},

@@ -1,9 +1,10 @@
 //! What is asked of the operating system about threads.
 //!
-//! On Linux: the id of this thread, how much CPU time another thread of this
-//! process has used (1.8 us to read), and whether it is asleep (39 us, so only
-//! on suspicion); and what this thread has used and how often it slept. Elsewhere the answers are "unknown", and a stuck poll counts
-//! as blocked.
+//! On Linux: the CPU time that the process has used, the id of this thread, how
+//! much CPU time another thread of this process has used (1.8 us to read), and
+//! whether it is asleep (39 us, so only on suspicion); and what this thread has
+//! used and how often it slept. Elsewhere the answers are "unknown", and a stuck
+//! poll counts as blocked.
 
 use std::time::Duration;
 
@@ -41,14 +42,8 @@ impl ThreadUsage {
                 .then(|| usage.assume_init())
         }?;
         // The times in `usage` lag behind by up to a timer tick of the kernel.
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: `time` is a valid place for the answer.
-        let answer = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-        (answer == 0).then(|| Self {
-            cpu: Duration::new(time.tv_sec as u64, time.tv_nsec as u32),
+        clock(libc::CLOCK_THREAD_CPUTIME_ID).map(|cpu| Self {
+            cpu,
             sleeps: usage.ru_nvcsw as u64,
         })
     }
@@ -59,6 +54,29 @@ impl ThreadUsage {
     pub(crate) fn now() -> Option<Self> {
         None
     }
+}
+
+/// The CPU time that all threads of this process have used; `None` if unknown.
+#[cfg(target_os = "linux")]
+pub(crate) fn process_cpu_time() -> Option<Duration> {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn process_cpu_time() -> Option<Duration> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn clock(clock: libc::clockid_t) -> Option<Duration> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid place for the answer; an unknown clock is
+    // answered with an error.
+    let answer = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    (answer == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
 #[cfg(target_os = "linux")]
@@ -78,15 +96,7 @@ impl ThreadId {
         }
         // The clock of a thread by its id, as the kernel encodes it
         // (include/linux/posix-timers.h: CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED).
-        let clock = (!(self.0 as libc::clockid_t) << 3) | 6;
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: `time` is a valid place for the answer; an unknown clock is
-        // answered with an error.
-        let answer = unsafe { libc::clock_gettime(clock, &raw mut time) };
-        (answer == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+        clock((!(self.0 as libc::clockid_t) << 3) | 6)
     }
 
     /// Whether the thread sleeps in the kernel; `None` if that is unknown.
@@ -135,6 +145,7 @@ mod tests {
         while id.is_asleep().is_some() {
             std::thread::yield_now();
         }
+        assert!(process_cpu_time().is_some());
         assert_eq!(ThreadId::of_raw(0).cpu_time(), None);
         assert_eq!(ThreadId::current().is_asleep(), Some(false));
     }

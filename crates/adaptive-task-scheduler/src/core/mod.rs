@@ -26,7 +26,7 @@ use crate::{
         seat::Seat,
     },
     learning::{class::Classes, deadline::Deadlines},
-    primitives,
+    load, primitives,
     promotion::{doorbell::Doorbell, policy::Activity, sentinel::Displaced},
     queue::ready::{ReadyQueue, Taken},
     scheduler::{Config, Shared},
@@ -68,6 +68,7 @@ pub(crate) struct Core {
     pub(crate) blocking: BlockingLane,
     pub(crate) events: EventSink,
     pub(crate) counters: Counters,
+    pub(crate) load: load::Board,
     pub(crate) sentinel: Doorbell,
     pub(crate) classes: Classes,
     pub(crate) deadlines: Deadlines,
@@ -118,6 +119,7 @@ impl Core {
             blocking: BlockingLane::new(config.blocking_limit),
             events: EventSink::default(),
             counters: Counters::default(),
+            load: load::Board::new(config.io_slots, config.cpu_threads, config.blocking_limit),
             sentinel: Doorbell::default(),
             classes: Classes::new(),
             deadlines: Deadlines::new(),
@@ -294,10 +296,9 @@ impl Core {
         word: Snapshot,
         tenure: Option<Tenure>,
     ) {
-        record
-            .facts
-            .ready_tick
-            .store(self.tick(), Ordering::Relaxed);
+        let tick = self.tick();
+        record.facts.ready_tick.store(tick, Ordering::Relaxed);
+        load::stamp(self, &record.facts, tick, word);
         self.events.emit(|at| Event::Ready {
             at,
             task: id,

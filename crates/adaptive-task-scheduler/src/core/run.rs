@@ -6,6 +6,7 @@ use crate::{
     counters::bump,
     event::{Event, Why},
     lane::Lane,
+    load,
     options::CancelMode,
     queue::ready::Taken,
     task::{
@@ -45,6 +46,7 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
     // Destructors and what follows an end count as part of the poll: they may
     // be as slow, and push entries as well.
     let outside = current::enter(id, before.level());
+    load::arrived(core, &record.facts, lane, before.level());
     carrying.seat.begin_poll(id);
     if before.has(CANCEL | CONDEMNED) && must_stop(&claimed, before) {
         finish::stop(core, id, claimed);

@@ -13,6 +13,7 @@ use crate::{
     core::Core,
     event::Event,
     lane::Lane,
+    primitives::Mutex,
     queue::ready::ReadyQueue,
     task::current::{Carry, Carrying},
 };
@@ -28,6 +29,8 @@ use std::{
 pub(crate) struct BlockingLane {
     pub(crate) queue: ReadyQueue,
     runners: AtomicUsize,
+    /// Of the runners at work.
+    seats: Mutex<Vec<Arc<Seat>>>,
     limit: usize,
     /// The tick at which nothing was overdue.
     ageing: AtomicU32,
@@ -38,9 +41,26 @@ impl BlockingLane {
         Self {
             queue: ReadyQueue::new(0),
             runners: AtomicUsize::new(0),
+            seats: Mutex::new(Vec::new()),
             limit,
             ageing: AtomicU32::new(0),
         }
+    }
+
+    /// How many runners there are.
+    pub(crate) fn runners(&self) -> usize {
+        self.runners.load(Ordering::Relaxed)
+    }
+
+    /// How many of them are in a poll.
+    pub(crate) fn polling(&self) -> usize {
+        let seats = self.seats.lock();
+        seats.iter().filter(|seat| seat.look().is_polling()).count()
+    }
+
+    /// Calls `act` for the seat of each runner at work.
+    pub(crate) fn for_each_seat(&self, act: impl FnMut(&Arc<Seat>)) {
+        self.seats.lock().iter().for_each(act);
     }
 
     /// Adds a runner if there is work and room.
@@ -57,8 +77,10 @@ impl BlockingLane {
             return;
         }
         let Some(core) = core.me() else { return };
+        core.sentinel.rouse();
         let runner = Runner {
             core: Arc::clone(&core),
+            seat: Arc::default(),
             has_run: false,
         };
         // Tokio panics if it cannot start its first thread. The task stays
@@ -82,15 +104,17 @@ impl BlockingLane {
 /// the job unrun because its runtime is shutting down.
 struct Runner {
     core: Arc<Core>,
+    seat: Arc<Seat>,
     has_run: bool,
 }
 
 impl Runner {
     fn run(mut self) {
         self.has_run = true;
+        self.core.blocking.seats.lock().push(Arc::clone(&self.seat));
         let carrying = Carrying {
             core: Arc::clone(&self.core),
-            seat: Arc::new(Seat::default()),
+            seat: Arc::clone(&self.seat),
             tenure: None,
             is_guest: false,
         };
@@ -111,6 +135,9 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
+        let mut seats = self.core.blocking.seats.lock();
+        seats.retain(|seat| !Arc::ptr_eq(seat, &self.seat));
+        drop(seats);
         self.core.blocking.runners.fetch_sub(1, Ordering::SeqCst);
         // One that Tokio refused must not ask Tokio again at once.
         if self.has_run {

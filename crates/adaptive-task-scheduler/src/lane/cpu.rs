@@ -68,6 +68,17 @@ impl CpuLane {
         self.places.len()
     }
 
+    /// How many of the threads have been started.
+    pub(crate) fn started(&self) -> usize {
+        let unstarted = self.unstarted.load(Ordering::Relaxed);
+        self.places.len().saturating_sub(unstarted)
+    }
+
+    /// Whether one of the threads is in a poll.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.seats().any(|seat| seat.look().is_polling())
+    }
+
     pub(crate) fn seats(&self) -> impl Iterator<Item = &Arc<Seat>> {
         self.places.iter().map(|place| &place.seat)
     }
@@ -75,6 +86,7 @@ impl CpuLane {
     /// Wakes or starts a thread for new work at `level`.
     pub(crate) fn notify(&self, core: &Core, level: u8) {
         if let Some(at) = self.idle.notify(level) {
+            core.sentinel.rouse();
             self.wake(at);
         } else if self.unstarted.load(Ordering::Relaxed) > 0 && self.queue.has_work(0) {
             self.start_one(core);
@@ -96,6 +108,7 @@ impl CpuLane {
         };
         let Some(core) = core.me() else { return };
         self.unstarted.fetch_sub(1, Ordering::Relaxed);
+        core.sentinel.rouse();
         if thread::start(&core, thread::CPU, move |core| carry(core, at)).is_err() {
             self.places[at].started.store(false, Ordering::Release);
             self.unstarted.fetch_add(1, Ordering::Relaxed);

@@ -148,6 +148,12 @@ impl Reliefs {
             .collect()
     }
 
+    /// Calls `act` for the seat of each relief.
+    pub(crate) fn for_each_seat(&self, mut act: impl FnMut(&Arc<Seat>)) {
+        let pool = self.0.lock();
+        pool.all.iter().for_each(|relief| act(&relief.seat));
+    }
+
     pub(crate) fn spares(&self) -> usize {
         self.0.lock().spare.len()
     }

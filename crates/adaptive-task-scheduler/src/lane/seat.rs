@@ -3,14 +3,23 @@
 //! It owns: the number of the poll that the carrier is in (odd while polling),
 //! the task of that poll, and the carrier's thread. Only the carrier writes;
 //! with plain relaxed stores, since the sentinel judges only "the same number
-//! seen twice, this far apart".
+//! seen twice, this far apart". Beside it the sentinel alone notes since when it
+//! has seen the present poll, for whoever asks.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::{os, queue::ring::Padded, task::id::TaskId};
 
 #[derive(Debug, Default)]
-pub(crate) struct Seat(Padded<Published>);
+pub(crate) struct Seat(Padded<Published>, Sighted);
+
+/// The poll that the sentinel saw last, and when it saw it first, in
+/// nanoseconds after the scheduler's start.
+#[derive(Debug, Default)]
+struct Sighted {
+    poll: AtomicU64,
+    since: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct Published {
@@ -72,6 +81,15 @@ impl Seat {
             poll: self.0.poll.load(Relaxed),
             task: TaskId::from_raw(self.0.task.load(Relaxed)),
             thread: os::ThreadId::of_raw(self.0.thread.load(Relaxed)),
+        }
+    }
+
+    /// The sentinel looks at this moment.
+    pub(crate) fn sighted(&self, now: u64) {
+        let poll = self.0.poll.load(Relaxed);
+        if poll % 2 == 1 && self.1.poll.load(Relaxed) != poll {
+            self.1.since.store(now, Relaxed);
+            self.1.poll.store(poll, Relaxed);
         }
     }
 

@@ -8,6 +8,8 @@
 pub(crate) mod doorbell;
 pub(crate) mod policy;
 #[cfg(not(ats_loom))]
+mod rest;
+#[cfg(not(ats_loom))]
 pub(crate) mod sentinel;
 #[cfg(not(ats_loom))]
 mod stranded;

@@ -27,6 +27,7 @@
 
 use super::{
     policy::{self, Activity, Damping, HandOff, StuckPoll},
+    rest::{KEEP_SPARE, QUIET_TICKS},
     stranded::Unanswered,
 };
 use crate::{
@@ -39,6 +40,7 @@ use crate::{
         seat::{Look, Seat},
         thread,
     },
+    load::observer::Observer,
     scheduler::live_tasks,
     task::{id::TaskId, slab},
 };
@@ -47,13 +49,6 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
-
-/// Quiet ticks before the sentinel sleeps, the plug goes in again and the
-/// reserves close. A guess: long enough that a loaded service does not pay for
-/// waking the sentinel, short enough that an idle one does not tick.
-const QUIET_TICKS: u32 = 100;
-/// How long a spare relief beyond the first is kept.
-const KEEP_SPARE: Duration = Duration::from_secs(10);
 
 pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
     let thread = thread::start(core, thread::SENTINEL, |core| Sentinel::new(core).watch())?;
@@ -91,16 +86,17 @@ pub(super) struct Sentinel<'a> {
     pub(super) core: &'a Arc<Core>,
     pub(super) sightings: Vec<Option<Sighting>>,
     pub(super) unanswered: Vec<Option<Unanswered>>,
-    displaced: Vec<Displaced>,
+    pub(super) displaced: Vec<Displaced>,
     /// The number of the poll of each CPU thread at the last tick.
     cpu_polls: Vec<u64>,
     damping: Damping,
-    quiet: u32,
-    is_unplugged: bool,
-    open_reserves: usize,
+    pub(super) observer: Observer,
+    pub(super) quiet: u32,
+    pub(super) is_unplugged: bool,
+    pub(super) open_reserves: usize,
     /// How many nudges had run when Tokio was last to be nudged, until one more
     /// has, and for how many ticks that has been awaited.
-    nudge_due: Option<(u64, u32)>,
+    pub(super) nudge_due: Option<(u64, u32)>,
     /// When a poll was last found stuck, unless all was undone since.
     pub(super) last_trouble: Option<Instant>,
     start: Instant,
@@ -115,6 +111,7 @@ impl<'a> Sentinel<'a> {
             displaced: Vec::new(),
             cpu_polls: Vec::new(),
             damping: Damping::default(),
+            observer: Observer::new(core),
             quiet: 0,
             is_unplugged: false,
             open_reserves: 0,
@@ -131,6 +128,7 @@ impl<'a> Sentinel<'a> {
             if self.core.config.promotion {
                 self.tick(Instant::now());
             }
+            self.observe();
             self.core.sound_alarm();
             self.core.judge_deadlines();
             self.retry_starved_lanes();
@@ -515,45 +513,6 @@ impl<'a> Sentinel<'a> {
         if core.blocking.queue.has_work(0) {
             core.blocking.notify(core);
         }
-    }
-
-    fn sleep_if_quiet(&mut self) {
-        let core = self.core;
-        if !self.is_quiet() {
-            self.quiet = 0;
-            return;
-        }
-        self.quiet += 1;
-        if self.quiet < QUIET_TICKS {
-            return;
-        }
-        self.quiet = 0;
-        core.sentinel.asleep.store(true, Ordering::SeqCst);
-        if self.is_quiet() && !core.is_ending() {
-            // Spares are retired in time also if nothing happens.
-            let spares = self.last_trouble.map(|_| KEEP_SPARE);
-            match spares.into_iter().chain(core.next_latest_start()).min() {
-                Some(pause) => std::thread::park_timeout(pause),
-                None => std::thread::park(),
-            }
-        }
-        core.advance_tick();
-        core.sentinel.asleep.store(false, Ordering::SeqCst);
-    }
-
-    /// Whether nothing runs that would need watching.
-    fn is_quiet(&self) -> bool {
-        let core = self.core;
-        self.displaced.is_empty()
-            && self.nudge_due.is_none()
-            && !core.has_alarm()
-            && core.stepped_aside.lock().is_empty()
-            && self.open_reserves == 0
-            && !self.is_unplugged
-            && core.io.idle.parked() >= core.io.count()
-            && !core.io.queue.has_work(0)
-            && !core.cpu.queue.has_work(0)
-            && !core.blocking.queue.has_work(0)
     }
 
     /// Ends every task that is left. Those inside a poll end when it returns,

@@ -37,6 +37,8 @@ use crate::{
     },
     priority::LEVELS,
 };
+// A count only, which no model needs to know of.
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// How often a level is searched in vain, because an entry is just being pushed,
 /// before a search goes on to the levels below.
@@ -89,6 +91,8 @@ impl Local {
 pub(crate) struct ReadyQueue {
     slots: Box<[[Local; LEVELS]]>,
     injectors: [Injector; LEVELS],
+    /// How often a slot took from another.
+    steals: AtomicU64,
     /// Bit `l`: level `l` may have entries.
     occupied: Padded<AtomicUsize>,
 }
@@ -100,6 +104,7 @@ impl ReadyQueue {
                 .map(|_| std::array::from_fn(|_| Local::new()))
                 .collect(),
             injectors: std::array::from_fn(|_| Injector::new()),
+            steals: AtomicU64::new(0),
             occupied: Padded(AtomicUsize::new(0)),
         }
     }
@@ -191,6 +196,7 @@ impl ReadyQueue {
             let victim = &self.slots[victim][at];
             Some((victim, victim.take()?))
         })?;
+        self.steals.fetch_add(1, Relaxed);
         if let Some(own) = slot.and_then(|slot| self.slots.get(slot)) {
             for _ in 0..(victim.ring.len() / 2).min(STEAL) {
                 let Some(entry) = victim.ring.take() else {
@@ -203,6 +209,12 @@ impl ReadyQueue {
             }
         }
         Some(first)
+    }
+
+    /// How often a slot, or a thread without one, took from a slot's rings that
+    /// are not its own.
+    pub(crate) fn steals(&self) -> u64 {
+        self.steals.load(Relaxed)
     }
 
     /// Clears a level's bit, unless the level has entries after all.

@@ -24,6 +24,7 @@ use crate::{
         file::ProfileError,
         profile::{Profile, Profiles},
     },
+    load::{Load, intervals::LoadIntervals},
     options::TaskBuilder,
     task::{current, id::TaskId},
 };
@@ -243,6 +244,33 @@ impl Scheduler {
     /// Counts of what was done and what is held now.
     pub fn stats(&self) -> Stats {
         self.core().stats()
+    }
+
+    /// How loaded the scheduler, its process and its machine are.
+    ///
+    /// It reads what the sentinel publishes: it takes no lock, never waits, and
+    /// costs less than a microsecond. (Only the first reading after ten seconds
+    /// without one also wakes the sentinel, if that sleeps, to read the machine's
+    /// figures, which are then kept fresh for ten seconds: a system call.)
+    ///
+    /// ```
+    /// # let scheduler = adaptive_task_scheduler::Scheduler::builder().build_runtime()?;
+    /// let load = scheduler.load();
+    /// println!("the CPU lane was busy for {:.0} %", load.cpu.busy.last_second * 100.0);
+    /// if load.pressure().value > 0.8 {
+    ///     println!("{}", load.pressure());
+    /// }
+    /// # Ok::<_, adaptive_task_scheduler::BuildError>(())
+    /// ```
+    pub fn load(&self) -> Load {
+        self.core().load()
+    }
+
+    /// What happens from now on, between one look and the next: each
+    /// [`next`](Iterator::next) is what happened since the one before. It ends
+    /// with the scheduler, which it does not keep alive.
+    pub fn load_intervals(&self) -> LoadIntervals {
+        LoadIntervals::new(self.core())
     }
 
     /// Runs a future to its end on this thread, inside the scheduler's runtime.

@@ -59,10 +59,13 @@ pub(crate) struct Facts {
     pub(crate) is_closure: AtomicBool,
     /// The tick at which its present donors began to wait; 0 if none do.
     pub(crate) waited_since: AtomicU32,
-    /// The most important of those who wait on it, by id.
-    pub(crate) waiter: AtomicU64,
     /// The number of its class.
     pub(crate) class: AtomicU32,
+    /// When it was last queued, in nanoseconds after the scheduler's start; 0 if
+    /// that was not timed, or told already.
+    pub(crate) ready_at: AtomicU64,
+    /// The most important of those who wait on it, by id.
+    pub(crate) waiter: AtomicU64,
     /// Nanoseconds spent in measured polls.
     pub(crate) polled: AtomicU64,
     /// Nanoseconds after the scheduler's start of its first poll, 0 if nobody
@@ -114,6 +117,7 @@ impl Record {
                 class: AtomicU32::new(0),
                 polled: AtomicU64::new(0),
                 waited_since: AtomicU32::new(0),
+                ready_at: AtomicU64::new(0),
                 waiter: AtomicU64::new(0),
                 own_level: AtomicU8::new(0),
                 last_lane: AtomicU8::new(NO_LANE),
@@ -138,6 +142,7 @@ impl Record {
         let facts = &self.facts;
         facts.core.store(new.core, Relaxed);
         facts.waited_since.store(0, Relaxed);
+        facts.ready_at.store(0, Relaxed);
         facts.waiter.store(0, Relaxed);
         facts.own_level.store(new.priority.level(), Relaxed);
         facts.last_lane.store(NO_LANE, Relaxed);
