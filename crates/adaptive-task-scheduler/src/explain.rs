@@ -1,17 +1,27 @@
 //! Why a task has not ended yet.
 
 use crate::{
-    core::edges::{self, Everywhere},
-    graph::cycle,
+    core::{
+        Core,
+        edges::{self, Everywhere},
+    },
+    event::Why,
+    graph::{circles, cycle, is_live},
     handle::TaskState,
-    lane::Lane,
+    lane::{Lane, seat},
     priority::Priority,
+    scheduler::live_tasks,
     task::{
+        current,
         id::{TaskId, TaskName},
-        slab,
+        slab, word,
     },
 };
-use std::{fmt, sync::atomic::Ordering::Relaxed};
+use std::{
+    fmt,
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 /// The chain of tasks that a task waits on, down to one that waits on no other.
 /// A look at a moving thing: each link was true when it was read.
@@ -40,6 +50,15 @@ pub struct Link {
     pub lane: Lane,
     /// How many unfinished tasks it waits on, of which the chain follows one.
     pub waits_on: usize,
+    /// How long it has waited on the next task of the chain, to a tick; `None`
+    /// for the last one.
+    pub waited: Option<Duration>,
+    /// How long it has been queued, to a tick, if it is ready.
+    pub queued: Option<Duration>,
+    /// If it is in a poll that has lasted for at least one look of the sentinel:
+    /// for how long, to a look, and what its thread is doing. (A look comes every
+    /// tick or, while only the CPU and the blocking lane work, every 50 ms.)
+    pub lasting_poll: Option<Why>,
 }
 
 /// Longer chains are cut; what matters is at their two ends.
@@ -57,6 +76,9 @@ impl Explanation {
                     .into_iter()
                     .find(|on| chain.iter().all(|link| link.task != *on));
             }
+            if let (Some(on), Some(last)) = (next, chain.last_mut()) {
+                last.waited = waited(id, on);
+            }
         }
         Self { chain }
     }
@@ -65,14 +87,110 @@ impl Explanation {
 fn link(id: TaskId, waits_on: usize) -> Link {
     let record = slab::record(id);
     let word = record.word.load();
+    let state = TaskState::of_id(id);
     Link {
         task: id,
         name: edges::name_of(id),
-        state: TaskState::of_id(id),
+        state,
         priority: Priority::of_level(record.facts.own_level.load(Relaxed)),
         effective_priority: Priority::of_level(word.level()),
         lane: word.lane(),
         waits_on,
+        waited: None,
+        queued: (state == TaskState::Ready)
+            .then(|| time_since(id, record.facts.ready_tick.load(Relaxed)))
+            .flatten(),
+        lasting_poll: (state == TaskState::Running)
+            .then(|| lasting_poll(id))
+            .flatten(),
+    }
+}
+
+/// How long one task has waited on another.
+fn waited(waiter: TaskId, on: TaskId) -> Option<Duration> {
+    let since = {
+        let links = slab::record(waiter).live_links(waiter.generation())?;
+        links.edge(on)?.since
+    };
+    time_since(waiter, since)
+}
+
+/// The time since a tick of a task's scheduler.
+fn time_since(id: TaskId, since: u32) -> Option<Duration> {
+    let mut time = None;
+    current::with_core_of(slab::record(id), |core| {
+        time = Some(core.config.tick * core.ticks_since(since));
+    });
+    time
+}
+
+fn lasting_poll(id: TaskId) -> Option<Why> {
+    let mut why = None;
+    current::with_core_of(slab::record(id), |core| why = look_at_poll(core, id));
+    why
+}
+
+/// What the thread does that has been seen in a poll of the task.
+fn look_at_poll(core: &Core, id: TaskId) -> Option<Why> {
+    let is_in_it = |look: &seat::Look| look.is_polling() && look.task == Some(id);
+    let seats = core.seats();
+    let (seat, look) = seats
+        .iter()
+        .map(|seat| (seat, seat.look()))
+        .find(|(_, look)| is_in_it(look))?;
+    let since = seat.seen_since(look.poll)?;
+    let polled = core.nanos(Instant::now()).saturating_sub(since);
+    let polled = Duration::from_nanos(polled);
+    let why = match look.thread.is_asleep() {
+        Some(false) => Why::Computing { polled },
+        Some(true) | None => Why::Blocked { polled },
+    };
+    (seat.look() == look).then_some(why)
+}
+
+/// Tasks that wait for each other, each for the next and the last for the
+/// first.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Deadlock {
+    /// The tasks with their names, in the order of waiting. A group counts as
+    /// one.
+    pub tasks: Vec<(TaskId, TaskName)>,
+}
+
+pub(crate) fn deadlocks(core: &Core) -> Vec<Deadlock> {
+    let blockers = |id| cycle::blockers(&Everywhere, id);
+    let waiting = live_tasks(core)
+        .map(|(id, _)| id)
+        .filter(|&id| slab::record(id).word.load().has(word::LINKED));
+    circles::find(waiting, blockers)
+        .into_iter()
+        // The walk looked at one task after the other. What still stands is one.
+        .filter(|circle: &Vec<TaskId>| {
+            let next = circle.iter().cycle().skip(1);
+            circle
+                .iter()
+                .zip(next)
+                .all(|(&task, on)| is_live(&Everywhere, task) && blockers(task).contains(on))
+        })
+        .map(|circle| Deadlock {
+            tasks: circle
+                .into_iter()
+                .map(|id| (id, edges::name_of(id)))
+                .collect(),
+        })
+        .collect()
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (_, name) in &self.tasks {
+            write!(f, "{name:?} -> ")?;
+        }
+        match self.tasks.first() {
+            Some((_, name)) => write!(f, "{name:?}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -83,6 +201,9 @@ impl fmt::Display for Explanation {
                 f.write_str("\n  waits on ")?;
             }
             write!(f, "{link}")?;
+            if let Some(waited) = link.waited {
+                write!(f, ", has waited for {waited:.1?}")?;
+            }
         }
         Ok(())
     }
@@ -114,6 +235,12 @@ impl fmt::Display for Link {
             TaskState::Suspended => f.write_str("(suspended)"),
             TaskState::Finished => f.write_str("(finished)"),
         }?;
+        if let Some(queued) = self.queued {
+            write!(f, ", for {queued:.1?}")?;
+        }
+        if let Some(why) = &self.lasting_poll {
+            write!(f, ", {why}")?;
+        }
         if self.waits_on > 1 {
             write!(f, " [and {} more]", self.waits_on - 1)?;
         }

@@ -6,7 +6,7 @@
 //! group's unfinished tasks get its priority at once.
 
 use crate::{
-    core::{edges, finish},
+    core::{edges, finish, inverted},
     error::TaskError,
     graph::{donation, links::Watching},
     handle::TaskHandle,
@@ -162,6 +162,10 @@ impl<T: Send + 'static> TaskGroup<T> {
             };
             // Tasks that were detached end as well, but are nobody's any more.
             if let Some(mut handle) = self.tasks.remove(&id) {
+                if let (Some(waiter), Some(node)) = (self.waiter, self.node) {
+                    inverted::note_member(waiter, node, id);
+                    self.end_wait();
+                }
                 // It has ended, so it is ready, and waits for nobody.
                 return std::pin::Pin::new(&mut handle).poll(cx).map(Some);
             }
@@ -257,7 +261,7 @@ impl<T> Drop for TaskGroup<T> {
         self.cancel_all();
         if let Some(node) = self.node.take() {
             let (ending, ended) = record::end_node(slab::record(node));
-            finish::serve(node, ending);
+            finish::serve(node, ending, None);
             finish::free(node, ended);
         }
     }

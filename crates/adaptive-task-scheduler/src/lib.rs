@@ -47,6 +47,8 @@ mod event;
 mod explain;
 #[cfg(not(ats_loom))]
 mod inside;
+#[cfg(not(ats_loom))]
+mod inversions;
 
 #[cfg(not(ats_loom))]
 mod counters;
@@ -71,10 +73,11 @@ pub use task::id::{TaskId, TaskName};
 pub use {
     counters::Stats,
     event::{Event, Events, Why},
-    explain::{Explanation, Link},
+    explain::{Deadlock, Explanation, Link},
     group::TaskGroup,
     handle::{AsTask, TaskHandle, TaskState},
     inside::{checkpoint, current_task, is_cancelled, will_block, yield_now},
+    inversions::{InversionClass, Inversions},
     learning::{
         file::ProfileError,
         profile::{Decision, Measure, Profile, Profiles},

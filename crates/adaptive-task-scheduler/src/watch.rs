@@ -135,7 +135,8 @@ impl Watch {
 
     fn end_wait(&mut self) {
         if let Some(waiter) = self.waiter.take() {
-            edges::end_wait(waiter, self.watched.id);
+            let watched = &self.watched;
+            edges::end_wait_on(waiter, watched.id, || watched.name.clone());
         }
     }
 

@@ -3,7 +3,8 @@
 mod support;
 
 use adaptive_task_scheduler::{
-    Lane, Priority, Scheduler, TaskError, TaskHandle, TaskId, TaskState, Watch, yield_now,
+    Explanation, Lane, Priority, Scheduler, TaskError, TaskHandle, TaskId, TaskState, Watch,
+    yield_now,
 };
 use std::{
     collections::HashSet,
@@ -208,6 +209,19 @@ fn a_handle_knows_what_its_task_was_spawned_with() {
     join_all([plain, named, boosting]);
 }
 
+/// The explanation with a `T` for each time.
+fn without_times(explanation: &Explanation) -> String {
+    let line = |line: &str| {
+        let words = line.split(' ').map(|word| {
+            let is_time = word.starts_with(|first: char| first.is_ascii_digit());
+            if is_time { "T" } else { word }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let text = explanation.to_string();
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn explain_tells_the_chain_of_blockers_down_to_where_it_hangs() {
     let scheduler = one_slot();
@@ -233,11 +247,15 @@ fn explain_tells_the_chain_of_blockers_down_to_where_it_hangs() {
     until("the report waits", || {
         report.state() == TaskState::Suspended
     });
+    until("the poll has been looked at", || {
+        let chain = report.explain().chain;
+        chain.last().unwrap().lasting_poll.is_some()
+    });
     assert_eq!(
-        report.explain().to_string(),
-        "\"report\" (suspended)\n  \
-         waits on \"merge\" (not started: its dependencies are unfinished)\n  \
-         waits on \"compute\" (running on the cpu lane at production)"
+        without_times(&report.explain()),
+        "\"report\" (suspended), has waited for T\n  \
+         waits on \"merge\" (not started: its dependencies are unfinished), has waited for T\n  \
+         waits on \"compute\" (running on the cpu lane at production), blocked in one poll for T"
     );
     let chain = scheduler.explain(merge_id).unwrap().chain;
     let links: Vec<_> = chain
@@ -273,8 +291,8 @@ fn explain_tells_what_is_queued_and_what_waits_for_no_task() {
         .priority(Priority::Free)
         .spawn(async { 0 });
     assert_eq!(
-        queued.explain().to_string(),
-        "\"queued\" (queued on the io lane at free)"
+        without_times(&queued.explain()),
+        "\"queued\" (queued on the io lane at free), for T"
     );
     gate.open();
     send.send(0).unwrap();

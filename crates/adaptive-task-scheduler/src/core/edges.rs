@@ -1,7 +1,7 @@
 //! Edges between tasks as they come and go: declared ones, and those of
 //! awaiting.
 
-use super::Core;
+use super::{Core, inverted};
 use crate::{
     counters::bump,
     error::{DependencyError, DependencyErrorKind, TaskError},
@@ -38,6 +38,12 @@ impl Tasks for Everywhere {
                 core.push_again(id, record.word.load());
             }
         });
+    }
+
+    fn tick(&self, record: &Record) -> u32 {
+        let mut tick = 0;
+        current::with_core_of(record, |core| tick = core.tick());
+        tick
     }
 }
 
@@ -144,6 +150,13 @@ pub(crate) fn begin_wait(
 
 /// A task does not await another any more.
 pub(crate) fn end_wait(waiter: TaskId, blocker: TaskId) {
+    end_wait_on(waiter, blocker, || name_of(blocker));
+}
+
+/// The same, for who knows the blocker's name although its place may belong to
+/// another by now.
+pub(crate) fn end_wait_on(waiter: TaskId, blocker: TaskId, name: impl FnOnce() -> TaskName) {
+    inverted::note_awaited(waiter, blocker, name);
     donation::remove_edge(&Everywhere, waiter, blocker);
     forget_waiter(blocker);
 }

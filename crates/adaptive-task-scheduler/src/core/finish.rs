@@ -3,7 +3,7 @@
 //! Every task passes [`end`] exactly once: its claimant's right is consumed
 //! there.
 
-use super::{Core, edges, run::fault_error};
+use super::{Core, edges, inverted::Lesser, run::fault_error};
 use crate::{
     error::TaskError,
     event::Event,
@@ -91,19 +91,21 @@ fn end(core: &Core, id: TaskId, claimed: Claimed<'_>, error: Option<TaskError>) 
             error: error.clone(),
         });
     }
+    let lesser = Lesser::of(id, claimed.record());
     core.note_end(claimed.record(), error.is_some());
     // Before the handle can tell anybody.
     core.counters.count_finished();
     let (ending, ended) = claimed.end(error);
-    serve(id, ending);
+    serve(id, ending, lesser.as_ref());
     if let Some(ended) = ended {
         free(id, ended);
     }
     core.tell_if_drained();
 }
 
-/// Serves what was linked to a task that has ended.
-pub(crate) fn serve(id: TaskId, ending: Ending) {
+/// Serves what was linked to a task that has ended. `lesser` if somebody more
+/// important waited on it.
+pub(crate) fn serve(id: TaskId, ending: Ending, lesser: Option<&Lesser>) {
     let error = ending.error;
     let returned = ending.waits_on.iter().map(|edge| edge.returned());
     donation::settle(&edges::Everywhere, returned);
@@ -112,6 +114,9 @@ pub(crate) fn serve(id: TaskId, ending: Ending) {
         .iter()
         .for_each(|edge| edges::forget_waiter(edge.on));
     for dependent in ending.dependents {
+        if let Some(lesser) = lesser {
+            lesser.note_declared(dependent, id);
+        }
         edges::release(dependent, error.as_ref());
     }
     // Wakers may be anybody's code.

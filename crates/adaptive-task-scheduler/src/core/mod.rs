@@ -10,12 +10,14 @@
 
 pub(crate) mod edges;
 pub(crate) mod finish;
+pub(crate) mod inverted;
 pub(crate) mod run;
 pub(crate) mod start;
 
 use crate::{
     counters::{Counters, Stats, bump},
     event::{Event, EventSink},
+    inversions::Ledger,
     lane::{
         Lane,
         blocking::BlockingLane,
@@ -69,6 +71,7 @@ pub(crate) struct Core {
     pub(crate) events: EventSink,
     pub(crate) counters: Counters,
     pub(crate) load: load::Board,
+    pub(crate) inversions: Ledger,
     pub(crate) sentinel: Doorbell,
     pub(crate) classes: Classes,
     pub(crate) deadlines: Deadlines,
@@ -119,6 +122,7 @@ impl Core {
             blocking: BlockingLane::new(config.blocking_limit),
             events: EventSink::default(),
             counters: Counters::default(),
+            inversions: Ledger::default(),
             load: load::Board::new(config.io_slots, config.cpu_threads, config.blocking_limit),
             sentinel: Doorbell::default(),
             classes: Classes::new(),
@@ -242,6 +246,12 @@ impl Core {
             self.advance_tick();
         }
         self.last_tick()
+    }
+
+    /// How many ticks have begun since one was read off this clock.
+    pub(crate) fn ticks_since(&self, since: u32) -> u32 {
+        // Another thread's reading may be a tick ahead of this one's.
+        (self.tick().wrapping_sub(since) as i32).max(0) as u32
     }
 
     /// The tick that the sentinel saw last.
@@ -447,6 +457,18 @@ impl Core {
                 guest.wake_by_ref();
             }
         }
+    }
+
+    /// The seats of all carriers.
+    pub(crate) fn seats(&self) -> Vec<Arc<Seat>> {
+        let slots = self.io.slots.iter().map(|slot| Arc::clone(&slot.seat));
+        let mut seats: Vec<_> = slots
+            .chain(self.io.reliefs.seats())
+            .chain(self.cpu.seats().map(Arc::clone))
+            .collect();
+        self.blocking
+            .for_each_seat(|seat| seats.push(Arc::clone(seat)));
+        seats
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -10,23 +10,46 @@
 //! blocker still at its old level. The levels are right when all walks that
 //! have begun are over (rule L3 of [`super::links`]).
 
-use super::{Tasks, is_live, links::Change};
+use super::{
+    Tasks, is_live,
+    links::{Change, Edge},
+};
 use crate::{
     primitives::atomic::Ordering,
-    task::{id::TaskId, word::Relevel},
+    task::{
+        id::TaskId,
+        word::{NODE, Relevel},
+    },
 };
 
 /// Adds the edge `waiter -> blocker` and lends along it. False if the waiter
 /// is gone.
 pub(crate) fn add_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) -> bool {
     let record = tasks.record(waiter);
+    let since = tasks.tick(record);
+    let own = own_level(tasks, blocker);
     let Some(mut links) = record.live_links(waiter.generation()) else {
         return false;
     };
-    let change = links.add_edge(blocker, record.word.load().level(), |id| is_live(tasks, id));
+    let edge = Edge {
+        on: blocker,
+        lent: record.word.load().level(),
+        own,
+        since,
+    };
+    let change = links.add_edge(edge, |id| is_live(tasks, id));
     drop(links);
     settle(tasks, [change]);
     true
+}
+
+/// The own level of a task; above all levels for what is none.
+fn own_level(tasks: &impl Tasks, id: TaskId) -> u8 {
+    let record = tasks.record(id);
+    if record.word.load().has(NODE) {
+        return u8::MAX;
+    }
+    record.facts.own_level.load(Ordering::Relaxed)
 }
 
 /// Takes the edge `waiter -> blocker` away and takes back what it lent. An edge

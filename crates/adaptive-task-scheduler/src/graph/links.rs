@@ -29,6 +29,11 @@ pub(crate) struct Edge {
     pub(crate) on: TaskId,
     /// The level that this edge lends to `on` at present.
     pub(crate) lent: u8,
+    /// The own level of `on` when the wait began; above all of them if `on` is
+    /// no task and has none.
+    pub(crate) own: u8,
+    /// The tick at which the wait began.
+    pub(crate) since: u32,
 }
 
 /// A task waits on one or two others, as a rule.
@@ -139,22 +144,22 @@ impl Links {
     /// Edges to ended tasks are dropped whenever their number has doubled, so
     /// that a task may wait for any number of others, one after the other or at
     /// once, at a constant cost for each.
-    pub(crate) fn add_edge(
-        &mut self,
-        on: TaskId,
-        level: u8,
-        is_live: impl Fn(TaskId) -> bool,
-    ) -> Change {
+    pub(crate) fn add_edge(&mut self, edge: Edge, is_live: impl Fn(TaskId) -> bool) -> Change {
         if self.waits_on.len() > 2 * self.pruned_to + 8 {
             self.waits_on.retain(|edge| is_live(edge.on));
             self.pruned_to = self.waits_on.len();
         }
-        self.waits_on.push(Edge { on, lent: level });
+        self.waits_on.push(edge);
         Change {
-            to: on,
+            to: edge.on,
             minus: None,
-            plus: Some(level),
+            plus: Some(edge.lent),
         }
+    }
+
+    /// The edge to `on`, if there is one.
+    pub(crate) fn edge(&self, on: TaskId) -> Option<Edge> {
+        self.waits_on.iter().find(|edge| edge.on == on).copied()
     }
 
     /// Takes one edge to `on` away.

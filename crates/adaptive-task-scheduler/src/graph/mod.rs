@@ -1,13 +1,14 @@
 //! Who waits on whom: edges, and the priority that is lent along them.
 //!
 //! An edge `waiter -> blocker` stands in the waiter's links, together with the
-//! level that it lends. The blocker keeps only a count for each level, so a
+//! level that it lends and since when. The blocker keeps only a count for each level, so a
 //! fan-in of a million costs what a fan-in of one does. The rules are in
 //! [`links`]; [`donation`] carries a change through the graph; [`cycle`] finds
-//! the tasks that wait for themselves.
+//! the tasks that wait for themselves, [`circles`] all of them at once.
 //!
 //! Pure: files of this folder know no runtime, no clock and no queue.
 
+pub(crate) mod circles;
 pub(crate) mod cycle;
 pub(crate) mod donation;
 pub(crate) mod links;
@@ -27,6 +28,11 @@ pub(crate) trait Tasks {
     /// A task's level changed, from what it was to what it is. If `queued`, it
     /// rose while it was queued and needs an entry at its new level.
     fn relevelled(&self, id: TaskId, from: Snapshot, level: u8, queued: bool);
+
+    /// The present tick of the scheduler of a record's task.
+    fn tick(&self, _record: &Record) -> u32 {
+        0
+    }
 }
 
 /// Whether a task has not ended.

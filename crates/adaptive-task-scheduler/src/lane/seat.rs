@@ -93,6 +93,11 @@ impl Seat {
         }
     }
 
+    /// When the sentinel first saw this poll, if it has.
+    pub(crate) fn seen_since(&self, poll: u64) -> Option<u64> {
+        (self.1.poll.load(Relaxed) == poll).then(|| self.1.since.load(Relaxed))
+    }
+
     /// How many polls this carrier has made.
     pub(crate) fn polls(&self) -> u64 {
         self.0.poll.load(Relaxed).div_ceil(2)

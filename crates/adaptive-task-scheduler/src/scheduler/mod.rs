@@ -16,10 +16,11 @@ use crate::{
     counters::Stats,
     error::DependencyError,
     event::Events,
-    explain::Explanation,
+    explain::{self, Deadlock, Explanation},
     graph::is_live,
     group::TaskGroup,
     handle::{self, TaskHandle},
+    inversions::Inversions,
     learning::{
         file::ProfileError,
         profile::{Profile, Profiles},
@@ -183,6 +184,22 @@ impl Scheduler {
     /// Why a task has not ended yet; `None` if it has ended.
     pub fn explain(&self, id: TaskId) -> Option<Explanation> {
         is_live(&edges::Everywhere, id).then(|| Explanation::of(id))
+    }
+
+    /// The circles of tasks that wait for each other at this moment, told among
+    /// this scheduler's unfinished tasks and those that they wait on. There
+    /// should be none, since a wait that would close a circle is refused with an
+    /// error when it begins.
+    ///
+    /// It looks at every unfinished task, one after the other.
+    pub fn deadlocks(&self) -> Vec<Deadlock> {
+        explain::deadlocks(self.core())
+    }
+
+    /// How long tasks of this scheduler have waited on less important ones, in
+    /// all and by class.
+    pub fn inversions(&self) -> Inversions {
+        self.core().inversions.read(self.core().config.tick)
     }
 
     /// Makes `waiter`, which still waits for declared dependencies, run after
