@@ -8,7 +8,10 @@ use crate::{
     event::Why,
     graph::{circles, cycle, is_live},
     handle::TaskState,
-    lane::{Lane, seat},
+    lane::{
+        Lane,
+        seat::{Look, Seat},
+    },
     priority::Priority,
     scheduler::live_tasks,
     task::{
@@ -19,7 +22,7 @@ use crate::{
 };
 use std::{
     fmt,
-    sync::atomic::Ordering::Relaxed,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -59,6 +62,11 @@ pub struct Link {
     /// for how long, to a look, and what its thread is doing. (A look comes every
     /// tick or, while only the CPU and the blocking lane work, every 50 ms.)
     pub lasting_poll: Option<Why>,
+    /// Where the thread of that poll is, if it answered. Asking interrupts it for
+    /// some microseconds; the first lookup of names reads the program's debug
+    /// information, which may take a second.
+    #[cfg(all(feature = "stack", target_os = "linux"))]
+    pub stack: Option<crate::Stack>,
 }
 
 /// Longer chains are cut; what matters is at their two ends.
@@ -88,6 +96,9 @@ fn link(id: TaskId, waits_on: usize) -> Link {
     let record = slab::record(id);
     let word = record.word.load();
     let state = TaskState::of_id(id);
+    let lasting = (state == TaskState::Running)
+        .then(|| lasting_poll(id))
+        .flatten();
     Link {
         task: id,
         name: edges::name_of(id),
@@ -100,9 +111,9 @@ fn link(id: TaskId, waits_on: usize) -> Link {
         queued: (state == TaskState::Ready)
             .then(|| time_since(id, record.facts.ready_tick.load(Relaxed)))
             .flatten(),
-        lasting_poll: (state == TaskState::Running)
-            .then(|| lasting_poll(id))
-            .flatten(),
+        lasting_poll: lasting.map(|(why, _)| why),
+        #[cfg(all(feature = "stack", target_os = "linux"))]
+        stack: lasting.and_then(|(_, look)| stack_of(id, look)),
     }
 }
 
@@ -124,20 +135,33 @@ fn time_since(id: TaskId, since: u32) -> Option<Duration> {
     time
 }
 
-fn lasting_poll(id: TaskId) -> Option<Why> {
-    let mut why = None;
-    current::with_core_of(slab::record(id), |core| why = look_at_poll(core, id));
-    why
+fn lasting_poll(id: TaskId) -> Option<(Why, Look)> {
+    let mut seen = None;
+    current::with_core_of(slab::record(id), |core| seen = look_at_poll(core, id));
+    seen
+}
+
+/// The seat of whoever polls the task now.
+fn seat_of(core: &Core, id: TaskId) -> Option<(Arc<Seat>, Look)> {
+    let mut seats = core.seats().into_iter();
+    seats.find_map(|seat| {
+        let look = seat.look();
+        (look.is_polling() && look.task == Some(id)).then_some((seat, look))
+    })
+}
+
+/// The stack of the thread of a poll, if that has not ended meanwhile.
+#[cfg(all(feature = "stack", target_os = "linux"))]
+fn stack_of(id: TaskId, look: Look) -> Option<crate::Stack> {
+    let stack = crate::stack::of(look.thread)?;
+    let mut still = None;
+    current::with_core_of(slab::record(id), |core| still = seat_of(core, id));
+    still.filter(|(_, now)| *now == look).map(|_| stack)
 }
 
 /// What the thread does that has been seen in a poll of the task.
-fn look_at_poll(core: &Core, id: TaskId) -> Option<Why> {
-    let is_in_it = |look: &seat::Look| look.is_polling() && look.task == Some(id);
-    let seats = core.seats();
-    let (seat, look) = seats
-        .iter()
-        .map(|seat| (seat, seat.look()))
-        .find(|(_, look)| is_in_it(look))?;
+fn look_at_poll(core: &Core, id: TaskId) -> Option<(Why, Look)> {
+    let (seat, look) = seat_of(core, id)?;
     let since = seat.seen_since(look.poll)?;
     let polled = core.nanos(Instant::now()).saturating_sub(since);
     let polled = Duration::from_nanos(polled);
@@ -145,7 +169,7 @@ fn look_at_poll(core: &Core, id: TaskId) -> Option<Why> {
         Some(false) => Why::Computing { polled },
         Some(true) | None => Why::Blocked { polled },
     };
-    (seat.look() == look).then_some(why)
+    (seat.look() == look).then_some((why, look))
 }
 
 /// Tasks that wait for each other, each for the next and the last for the
@@ -203,6 +227,10 @@ impl fmt::Display for Explanation {
             write!(f, "{link}")?;
             if let Some(waited) = link.waited {
                 write!(f, ", has waited for {waited:.1?}")?;
+            }
+            #[cfg(all(feature = "stack", target_os = "linux"))]
+            for frame in link.stack.iter().flat_map(|stack| &stack.frames) {
+                write!(f, "\n      at {frame}")?;
             }
         }
         Ok(())

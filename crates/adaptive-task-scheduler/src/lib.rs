@@ -60,6 +60,12 @@ mod os;
 mod primitives;
 mod priority;
 mod quietly;
+#[cfg(all(feature = "stack", target_os = "linux", not(ats_loom)))]
+#[allow(
+    unsafe_code,
+    reason = "a signal handler; cites the rules of its module"
+)]
+mod stack;
 
 #[cfg(all(test, any(ats_loom, ats_shuttle)))]
 mod models;
@@ -93,6 +99,9 @@ pub use {
     scheduler::{Builder, Scheduler, ShutdownReport},
     watch::Watch,
 };
+
+#[cfg(all(feature = "stack", target_os = "linux", not(ats_loom)))]
+pub use stack::{Stack, StackFrame};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

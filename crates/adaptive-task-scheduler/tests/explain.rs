@@ -260,3 +260,18 @@ fn of_many_less_important_blockers_each_counts() {
     join_all([task]);
     assert_eq!(only_class(&scheduler).count, 100);
 }
+
+#[cfg(all(feature = "stack", target_os = "linux"))]
+#[test]
+fn a_lasting_poll_shows_the_stack_of_its_thread() {
+    let scheduler = one_slot();
+    let (blocker, gate) = gated(&scheduler, Priority::Mid);
+    let mut text = String::new();
+    until("the stack is shown", || {
+        text = blocker.explain().to_string();
+        text.contains("\n      at ")
+    });
+    assert!(text.contains("Door::pass"), "{text}");
+    gate.open();
+    join_all([blocker]);
+}

@@ -219,7 +219,9 @@ fn without_times(explanation: &Explanation) -> String {
         words.collect::<Vec<_>>().join(" ")
     };
     let text = explanation.to_string();
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+    // With the feature `stack`, each frame is a line more.
+    let lines = text.lines().filter(|line| !line.starts_with("      at "));
+    lines.map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

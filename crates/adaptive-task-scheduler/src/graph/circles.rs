@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_any_length_needs_no_stack() {
+    fn a_chain_of_any_length_needs_no_recursion() {
         let length = 1_000_000u32;
         let next = |at: u32| vec![(at + 1) % length];
         let circles = find([5], next);
