@@ -115,7 +115,8 @@ impl<T: Send + 'static> TaskGroup<T> {
                 links.watchers.push(Arc::clone(&self.done) as _);
                 drop(links);
                 if let Some(node) = self.node {
-                    donation::add_edge(&edges::Everywhere, node, id);
+                    let now = self.scheduler.core().tick();
+                    donation::add_edge_at(&edges::Everywhere, node, id, now);
                     // Who waits on the group waits on its members.
                     slab::record(id)
                         .facts

@@ -7,7 +7,10 @@
 //! Time is counted in ticks of the scheduler: a single short wait may count as
 //! none or as one, and many add up to the truth.
 
-use crate::{primitives::Mutex, task::id::TaskName};
+use crate::{
+    primitives::Mutex,
+    task::id::{NameKey, TaskName},
+};
 use std::{
     collections::HashMap,
     fmt,
@@ -28,8 +31,8 @@ pub(crate) struct Ledger {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Pair {
-    waiter: TaskName,
-    blocker: TaskName,
+    waiter: NameKey,
+    blocker: NameKey,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,12 +47,15 @@ impl Ledger {
         let ticks = u64::from(ticks);
         self.ticks.fetch_add(ticks, Relaxed);
         self.count.fetch_add(1, Relaxed);
-        let mut pair = Pair { waiter, blocker };
+        let mut pair = Pair {
+            waiter: NameKey(waiter),
+            blocker: NameKey(blocker),
+        };
         let mut by = self.by.lock();
         if by.len() >= MOST && !by.contains_key(&pair) {
             pair = Pair {
-                waiter: OTHERS.into(),
-                blocker: OTHERS.into(),
+                waiter: NameKey(OTHERS.into()),
+                blocker: NameKey(OTHERS.into()),
             };
         }
         let sum = by.entry(pair).or_default();
@@ -61,11 +67,18 @@ impl Ledger {
         let time =
             |ticks: u64| Duration::from_nanos((tick.as_nanos() as u64).saturating_mul(ticks));
         let by = self.by.lock().clone();
-        let mut classes: Vec<_> = by
+        // One call site may have several addresses.
+        let mut by_name: HashMap<(TaskName, TaskName), Sum> = HashMap::new();
+        for (pair, sum) in by {
+            let of_pair = by_name.entry((pair.waiter.0, pair.blocker.0)).or_default();
+            of_pair.ticks += sum.ticks;
+            of_pair.count += sum.count;
+        }
+        let mut classes: Vec<_> = by_name
             .into_iter()
-            .map(|(pair, sum)| InversionClass {
-                waiter: pair.waiter,
-                blocker: pair.blocker,
+            .map(|((waiter, blocker), sum)| InversionClass {
+                waiter,
+                blocker,
                 waited: time(sum.ticks),
                 count: sum.count,
             })

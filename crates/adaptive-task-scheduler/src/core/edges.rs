@@ -39,12 +39,6 @@ impl Tasks for Everywhere {
             }
         });
     }
-
-    fn tick(&self, record: &Record) -> u32 {
-        let mut tick = 0;
-        current::with_core_of(record, |core| tick = core.tick());
-        tick
-    }
 }
 
 fn announce(core: &Core, task: TaskId, from: u8, to: u8) {
@@ -92,8 +86,9 @@ fn add(core: &Core, waiter: TaskId, blocker: TaskId) {
     if !is_live(&Everywhere, blocker) {
         return;
     }
-    note_waiter(core, waiter, blocker);
-    donation::add_edge(&Everywhere, waiter, blocker);
+    let now = core.tick();
+    note_waiter(now, waiter, blocker);
+    donation::add_edge_at(&Everywhere, waiter, blocker, now);
     core.events.emit(|at| Event::Waiting {
         at,
         task: waiter,
@@ -105,9 +100,8 @@ fn add(core: &Core, waiter: TaskId, blocker: TaskId) {
 
 /// Remembers on the blocker since when it is waited on, and by whom, for the
 /// sentinel and for events. Only a hint.
-fn note_waiter(core: &Core, waiter: TaskId, blocker: TaskId) {
+fn note_waiter(now: u32, waiter: TaskId, blocker: TaskId) {
     let facts = &slab::record(blocker).facts;
-    let now = core.tick();
     let _ = facts
         .waited_since
         .compare_exchange(0, now, Relaxed, Relaxed);
@@ -236,7 +230,7 @@ pub(crate) fn add_dependency(
             waiter,
         ))));
     }
-    donation::add_edge(&Everywhere, waiter, blocker);
+    donation::add_edge_at(&Everywhere, waiter, blocker, core.tick());
     let path = cycle::find(&Everywhere, waiter, blocker).map(named);
     let answer = match path {
         Some(path) => Err(DependencyError(DependencyErrorKind::Cycle(path))),

@@ -22,11 +22,16 @@ use crate::{
     },
 };
 
-/// Adds the edge `waiter -> blocker` and lends along it. False if the waiter
-/// is gone.
+/// Adds an edge where nobody asks since when it stands.
+#[cfg(any(ats_loom, ats_shuttle))]
 pub(crate) fn add_edge(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) -> bool {
+    add_edge_at(tasks, waiter, blocker, 0)
+}
+
+/// Adds the edge `waiter -> blocker` at the tick `since` and lends along it.
+/// False if the waiter is gone.
+pub(crate) fn add_edge_at(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId, since: u32) -> bool {
     let record = tasks.record(waiter);
-    let since = tasks.tick(record);
     let own = own_level(tasks, blocker);
     let Some(mut links) = record.live_links(waiter.generation()) else {
         return false;

@@ -28,11 +28,6 @@ pub(crate) trait Tasks {
     /// A task's level changed, from what it was to what it is. If `queued`, it
     /// rose while it was queued and needs an entry at its new level.
     fn relevelled(&self, id: TaskId, from: Snapshot, level: u8, queued: bool);
-
-    /// The present tick of the scheduler of a record's task.
-    fn tick(&self, _record: &Record) -> u32 {
-        0
-    }
 }
 
 /// Whether a task has not ended.

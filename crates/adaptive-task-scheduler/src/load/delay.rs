@@ -1,7 +1,7 @@
 //! How long tasks wait in line: which entries are timed, and the histograms.
 //!
 //! Of the entries that a thread queues, it times the first of each lane and
-//! level in each tick, and every 64th: an idle scheduler times all that matters, and a loaded one pays
+//! level in each tick, and every 256th: an idle scheduler times all that matters, and a loaded one pays
 //! for a clock now and then. The time stands in the task's facts (`ready_at`)
 //! until the poll that the entry leads to takes it away.
 //!
@@ -24,7 +24,7 @@ use std::{
 
 /// One of this many entries is timed, beside the first of its lane and level in
 /// each tick.
-const EVERY: u16 = 64;
+const EVERY: u16 = 256;
 
 thread_local! {
     static TIMED: Cell<Timed> = const { Cell::new(Timed { tick: 0, seen: 0, count: 0 }) };
@@ -75,6 +75,7 @@ impl Delays {
 }
 
 /// A task is being queued in this tick, as its word says.
+#[inline]
 pub(crate) fn stamp(core: &Core, facts: &Facts, tick: u32, word: Snapshot) {
     let is_timed = TIMED.try_with(|cell| {
         let mut timed = cell.get();
@@ -83,11 +84,17 @@ pub(crate) fn stamp(core: &Core, facts: &Facts, tick: u32, word: Snapshot) {
         is_timed
     });
     if is_timed.unwrap_or(false) {
-        facts.ready_at.store(core.nanos(Instant::now()), Relaxed);
+        time(core, facts);
     }
 }
 
+#[cold]
+fn time(core: &Core, facts: &Facts) {
+    facts.ready_at.store(core.nanos(Instant::now()), Relaxed);
+}
+
 /// A task that was queued is about to be polled, at this level.
+#[inline]
 pub(crate) fn arrived(core: &Core, facts: &Facts, lane: Lane, level: u8) {
     let ready = facts.ready_at.load(Relaxed);
     if ready != 0 {
@@ -135,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_its_kind_in_a_tick_is_timed_and_then_every_64th() {
+    fn the_first_of_its_kind_in_a_tick_is_timed_and_then_every_256th() {
         let mut timed = Timed {
             tick: 0,
             seen: 0,
@@ -144,7 +151,7 @@ mod tests {
         let word = |level, lane| Snapshot::new(1, 0, level, lane);
         let io = word(2, Lane::Io);
         assert!(timed.next(7, io));
-        let more = (0..128).filter(|_| timed.next(7, io)).count();
+        let more = (0..512).filter(|_| timed.next(7, io)).count();
         assert_eq!(more, 2);
         assert!(timed.next(7, word(3, Lane::Io)), "another level");
         assert!(timed.next(7, word(2, Lane::Blocking)), "another lane");

@@ -15,7 +15,8 @@
 //! While nothing runs the sentinel sleeps and publishes nothing, and what is
 //! published is idleness: the queues are empty, and the windows fade by the
 //! reader's clock. Only if the load was read in the last ten seconds does it
-//! wake once a second for the machine's figures.
+//! wake once a second for the machine's figures, which it does not read at all
+//! while nobody asks.
 
 pub(crate) mod board;
 pub(crate) mod delay;

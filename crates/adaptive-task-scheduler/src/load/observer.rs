@@ -6,7 +6,8 @@
 //!    before to the lane's windows for each;
 //! 2. publishes depths and thread counts;
 //! 3. notes on each seat since when its present poll is seen;
-//! 4. ten times a second publishes delays, and once a second reads the machine.
+//! 4. ten times a second publishes delays, and once a second reads the machine,
+//!    if anybody has read the load in the last ten seconds.
 //!
 //! Before the sentinel sleeps it looks once more, so that what stays published
 //! is idleness; when it wakes, [`Observer::wake`] leaves out the time slept.
@@ -50,7 +51,7 @@ impl Observer {
     pub(crate) fn new(core: &Core) -> Self {
         Self {
             looked: core.nanos(Instant::now()),
-            gauge: Gauge::open(),
+            gauge: Gauge::default(),
             gauged: None,
             before: Default::default(),
             published: Default::default(),
@@ -117,7 +118,7 @@ impl Observer {
 
     fn gauge_if_due(&mut self, core: &Core, now: u64) {
         let is_due = self.gauged.is_none_or(|before| now - before >= SECOND);
-        if is_due {
+        if is_due && core.load.is_watched(now) {
             self.gauged = Some(now);
             self.gauge.read(&core.load.machine, now);
         }

@@ -267,8 +267,10 @@ impl Scheduler {
     ///
     /// It reads what the sentinel publishes: it takes no lock, never waits, and
     /// costs less than a microsecond. (Only the first reading after ten seconds
-    /// without one also wakes the sentinel, if that sleeps, to read the machine's
-    /// figures, which are then kept fresh for ten seconds: a system call.)
+    /// without one also wakes the sentinel, if that sleeps: a system call. The
+    /// machine's figures are read while somebody asks for them; that first reading
+    /// finds old ones or none, as [`MachineLoad::age`](crate::MachineLoad::age)
+    /// says.)
     ///
     /// ```
     /// # let scheduler = adaptive_task_scheduler::Scheduler::builder().build_runtime()?;

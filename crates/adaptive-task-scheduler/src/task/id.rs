@@ -86,6 +86,35 @@ impl TaskName {
     }
 }
 
+/// A name as a cheap key: call sites are compared and hashed by address. So a
+/// name may have several keys; who puts them together compares the names.
+#[derive(Debug, Clone)]
+pub(crate) struct NameKey(pub(crate) TaskName);
+
+impl NameKey {
+    fn parts(&self) -> (Option<&str>, Option<*const Location<'static>>) {
+        match &self.0.0 {
+            Repr::Static(name) => (Some(name), None),
+            Repr::Owned(name) => (Some(name), None),
+            Repr::Site(site) => (None, Some(std::ptr::from_ref(*site))),
+        }
+    }
+}
+
+impl PartialEq for NameKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for NameKey {}
+
+impl Hash for NameKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
 /// Names are equal if they read the same, however they were made.
 impl PartialEq for TaskName {
     fn eq(&self, other: &Self) -> bool {

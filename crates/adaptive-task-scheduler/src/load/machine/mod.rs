@@ -2,7 +2,9 @@
 //!
 //! It owns: the open files ([`files`]) and the reading before the last, from
 //! which shares are computed. What the files say is understood by [`parse`],
-//! which is pure. Only the sentinel reads them, at most once a second.
+//! which is pure. Only the sentinel reads them, at most once a second and only
+//! while somebody reads the load: on a machine with many processors the kernel
+//! takes a millisecond to write /proc/stat.
 
 mod files;
 mod parse;
@@ -108,24 +110,19 @@ impl MachineBoard {
 }
 
 /// Reads the machine's figures, for the sentinel.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Gauge {
-    files: Files,
+    /// Opened when they are first read.
+    files: Option<Files>,
     /// The reading before, when it was made, and the process's CPU time then.
     before: Option<(Reading, u64, Option<Duration>)>,
 }
 
 impl Gauge {
-    pub(super) fn open() -> Self {
-        Self {
-            files: Files::open(),
-            before: None,
-        }
-    }
-
     /// Reads all figures and publishes them.
     pub(super) fn read(&mut self, board: &MachineBoard, now: u64) {
-        let (reading, used) = (self.files.read(), os::process_cpu_time());
+        let files = self.files.get_or_insert_with(Files::open);
+        let (reading, used) = (files.read(), os::process_cpu_time());
         if let Some((before, then, used_before)) = self.before.replace((reading, now, used)) {
             let wall = Duration::from_nanos(now.saturating_sub(then));
             board.process_cpu.set(cores_used(used_before, used, wall));
