@@ -62,9 +62,9 @@ pub struct Link {
     /// for how long, to a look, and what its thread is doing. (A look comes every
     /// tick or, while only the CPU and the blocking lane work, every 50 ms.)
     pub lasting_poll: Option<Why>,
-    /// Where the thread of that poll is, if it answered. Asking interrupts it for
-    /// some microseconds; the first lookup of names reads the program's debug
-    /// information, which may take a second.
+    /// Where the thread of that poll is, if it answered and is not the one that
+    /// asks. Asking interrupts it for some microseconds. Names are looked up when
+    /// they are shown.
     #[cfg(all(feature = "stack", target_os = "linux"))]
     pub stack: Option<crate::Stack>,
 }
@@ -229,7 +229,7 @@ impl fmt::Display for Explanation {
                 write!(f, ", has waited for {waited:.1?}")?;
             }
             #[cfg(all(feature = "stack", target_os = "linux"))]
-            for frame in link.stack.iter().flat_map(|stack| &stack.frames) {
+            for frame in link.stack.iter().flat_map(crate::Stack::frames) {
                 write!(f, "\n      at {frame}")?;
             }
         }

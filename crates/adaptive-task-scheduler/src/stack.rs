@@ -68,12 +68,21 @@ static ADDRESSES: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Where a thread was, the innermost function first.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
+/// Where a thread was.
+#[derive(Debug, Clone)]
 pub struct Stack {
+    /// Where each function was, the innermost first.
+    addresses: Vec<usize>,
+}
+
+impl Stack {
     /// The functions, each called by the next.
-    pub frames: Vec<StackFrame>,
+    ///
+    /// Their names are looked up now, in the program's debug information. The
+    /// first time that may take a second, and it reads files.
+    pub fn frames(&self) -> Vec<StackFrame> {
+        self.addresses.iter().copied().flat_map(resolve).collect()
+    }
 }
 
 /// One function of a [`Stack`]. What the program's debug information does not
@@ -104,12 +113,14 @@ impl fmt::Display for StackFrame {
     }
 }
 
-/// The stack of a thread of this process; `None` if it is gone, or did not
-/// answer in time.
+/// The stack of another thread of this process; `None` if it is gone, did not
+/// answer in time, or is the one that asks.
 pub(crate) fn of(thread: ThreadId) -> Option<Stack> {
+    if thread == ThreadId::current() {
+        return None;
+    }
     let addresses = capture(thread.raw() as c_int)?;
-    let frames = addresses.into_iter().flat_map(resolve).collect();
-    Some(Stack { frames })
+    Some(Stack { addresses })
 }
 
 fn capture(thread: c_int) -> Option<Vec<usize>> {
@@ -268,10 +279,8 @@ mod tests {
         for _ in 0..3 {
             // On a crowded machine it may not come to answer in time.
             let stack = (0..100).find_map(|_| of(id)).expect("the thread is there");
-            let names = stack
-                .frames
-                .iter()
-                .filter_map(|frame| frame.function.as_ref());
+            let frames = stack.frames();
+            let names = frames.iter().filter_map(|frame| frame.function.as_ref());
             let names: Vec<_> = names.collect();
             assert!(
                 names.iter().any(|name| name.contains("wait_here")),
@@ -290,6 +299,7 @@ mod tests {
         }
         assert!(of(id).is_none(), "the thread is gone");
         assert!(of(ThreadId::of_raw(0)).is_none());
+        assert!(of(ThreadId::current()).is_none());
     }
 
     #[test]
