@@ -23,7 +23,13 @@ impl Sentinel<'_> {
     pub(super) fn observe(&mut self) {
         let core = self.core;
         // At work: in a poll, between two, or expected to come.
-        let is_busy = |&slot: &usize| core.io.idle.wakes_if_astir(slot).is_some();
+        // A slot that was never woken has been astir since the start, waiting for
+        // its carrier's first turn.
+        let is_busy = |&slot: &usize| match core.io.idle.wakes_if_astir(slot) {
+            None => false,
+            Some(0) => core.io.slots[slot].seat.look().is_polling(),
+            Some(_) => true,
+        };
         let busy = (0..core.io.count()).filter(is_busy).count();
         self.observer
             .look(core, Instant::now(), busy, self.displaced.len());
