@@ -122,8 +122,8 @@ pub struct Stats {
     pub take_backs: u64,
     /// Queue entries that turned out stale.
     pub stale_entries: u64,
-    /// Threads of the scheduler's own, now: the sentinel, reliefs and CPU
-    /// threads; not Tokio's.
+    /// Threads of the scheduler's own, now: the sentinel, reliefs, CPU
+    /// threads and their reserves; not Tokio's.
     pub threads: usize,
     /// The largest number of such threads.
     pub peak_threads: usize,

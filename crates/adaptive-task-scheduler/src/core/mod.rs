@@ -454,6 +454,7 @@ impl Core {
         let seats: Vec<_> = slots
             .chain(self.io.reliefs.seats())
             .chain(self.cpu.seats().map(Arc::clone))
+            .chain(self.cpu.reserves.seats())
             .collect();
         let ended = counters.ended();
         let rejected = counters.rejected.load(Ordering::Relaxed);

@@ -14,9 +14,13 @@ pub(crate) mod idle;
 #[cfg(not(ats_loom))]
 pub(crate) mod io;
 #[cfg(not(ats_loom))]
+pub(crate) mod permit;
+#[cfg(not(ats_loom))]
 pub(crate) mod plug;
 #[cfg(not(ats_loom))]
 pub(crate) mod relief;
+#[cfg(not(ats_loom))]
+pub(crate) mod reserve;
 #[cfg(not(ats_loom))]
 pub(crate) mod seat;
 #[cfg(not(ats_loom))]

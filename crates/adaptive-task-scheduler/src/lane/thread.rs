@@ -25,6 +25,7 @@ use std::{
 
 /// What a thread is for, as its name says.
 pub(crate) const CPU: &str = "cpu";
+pub(crate) const RESERVE: &str = "reserve";
 pub(crate) const RELIEF: &str = "relief";
 pub(crate) const SENTINEL: &str = "sentinel";
 
