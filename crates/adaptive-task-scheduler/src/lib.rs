@@ -45,6 +45,8 @@ mod error;
 mod event;
 #[cfg(not(ats_loom))]
 mod explain;
+#[cfg(all(feature = "rayon", not(ats_loom)))]
+mod fork;
 #[cfg(not(ats_loom))]
 mod inside;
 
@@ -81,6 +83,9 @@ pub use {
     scheduler::{Builder, Scheduler, ShutdownReport},
     watch::Watch,
 };
+
+#[cfg(all(feature = "rayon", not(ats_loom)))]
+pub use fork::fork;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

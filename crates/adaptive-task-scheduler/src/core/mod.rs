@@ -178,7 +178,7 @@ impl Core {
         // the two sees the other.
         fence(Ordering::SeqCst);
         self.sentinel.ring();
-        self.cpu.wake_all();
+        self.cpu.end();
         self.io.wake_all(self);
     }
 

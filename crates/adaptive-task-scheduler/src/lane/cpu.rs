@@ -54,6 +54,8 @@ pub(crate) struct CpuLane {
     /// Of each place. Whoever changes floors holds this.
     lent: primitives::Mutex<Box<[Lent]>>,
     pub(crate) reserves: Reserves,
+    #[cfg(feature = "rayon")]
+    pub(crate) pools: super::pool::Pools,
 }
 
 impl CpuLane {
@@ -71,6 +73,8 @@ impl CpuLane {
             unstarted: AtomicUsize::new(threads),
             lent: primitives::Mutex::new(vec![Lent::No; threads].into()),
             reserves: Reserves::default(),
+            #[cfg(feature = "rayon")]
+            pools: super::pool::Pools::default(),
         }
     }
 
@@ -113,6 +117,20 @@ impl CpuLane {
         Some(at)
     }
 
+    /// Whether a thread that may work is neither parked nor in a poll.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn is_anybody_settling(&self) -> bool {
+        let lent = self.lent.lock();
+        let is_settling = |at: usize| {
+            let place = &self.places[at];
+            lent[at] == Lent::No
+                && place.started.load(Ordering::Acquire)
+                && self.idle.wakes_if_astir(at).is_some()
+                && !place.seat.look().is_polling()
+        };
+        (0..self.places.len()).any(is_settling)
+    }
+
     pub(crate) fn take_place_back(&self, at: usize) {
         let mut lent = self.lent.lock();
         match std::mem::take(&mut lent[at]) {
@@ -143,7 +161,7 @@ impl CpuLane {
             return;
         };
         self.reserves.set_out();
-        if thread::start(&core, thread::CPU, move |core| carry(core, at)).is_err() {
+        if thread::start_computing(&core, thread::CPU, move |core| carry(core, at)).is_err() {
             self.reserves.arrive();
             self.unclaim(at);
             // It tries again.
@@ -157,7 +175,10 @@ impl CpuLane {
         }
     }
 
-    pub(crate) fn wake_all(&self) {
+    /// The scheduler is ending.
+    pub(crate) fn end(&self) {
+        #[cfg(feature = "rayon")]
+        self.pools.end();
         (0..self.places.len()).for_each(|at| self.wake(at));
         self.reserves.wake_all();
     }

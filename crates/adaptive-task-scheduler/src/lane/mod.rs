@@ -17,6 +17,8 @@ pub(crate) mod io;
 pub(crate) mod permit;
 #[cfg(not(ats_loom))]
 pub(crate) mod plug;
+#[cfg(all(feature = "rayon", not(ats_loom)))]
+pub(crate) mod pool;
 #[cfg(not(ats_loom))]
 pub(crate) mod relief;
 #[cfg(not(ats_loom))]

@@ -14,6 +14,12 @@
 use crate::{core::Core, priority::LEVELS};
 use std::sync::Arc;
 
+/// How long a fork waits for threads that are about to park. A guess: a thread
+/// starts and parks in less, and a fork that is not worth this is not worth its
+/// hop to other threads either.
+#[cfg(feature = "rayon")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_micros(200);
+
 /// Whether a place's permit is borrowed, and how it is given back.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lent {
@@ -33,39 +39,54 @@ pub(crate) struct Permits {
 }
 
 impl Permits {
+    /// As [`borrow`](Self::borrow), and waits a little for threads that have
+    /// nothing to do and are just about to park.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn borrow_patiently(core: &Arc<Core>, most: usize) -> Self {
+        let begun = std::time::Instant::now();
+        loop {
+            let permits = Self::borrow(core, most);
+            let may_get_more = permits.count() < most
+                && core.cpu.is_anybody_settling()
+                && !core.cpu.queue.has_work(0);
+            if !may_get_more || begun.elapsed() >= PATIENCE {
+                return permits;
+            }
+            drop(permits);
+            std::thread::yield_now();
+        }
+    }
+
     /// Borrows up to `most` of the permits that nobody uses and no queued task
     /// needs.
     pub(crate) fn borrow(core: &Arc<Core>, most: usize) -> Self {
         let next = || core.cpu.lend_place();
-        let permits = Self {
+        let mut permits = Self {
             core: Arc::clone(core),
             places: std::iter::from_fn(next).take(most).collect(),
         };
         if core.cpu.queue.has_work(0) {
-            return permits.given_back();
+            permits.give_back();
         }
         permits
-    }
-
-    fn given_back(self) -> Self {
-        Self {
-            core: Arc::clone(&self.core),
-            places: Vec::new(),
-        }
     }
 
     pub(crate) fn count(&self) -> usize {
         self.places.len()
     }
-}
 
-impl Drop for Permits {
-    fn drop(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         for at in self.places.drain(..) {
             self.core.cpu.take_place_back(at);
             if self.core.cpu.queue.has_work(0) {
                 self.core.cpu.notify(&self.core, LEVELS as u8 - 1);
             }
         }
+    }
+}
+
+impl Drop for Permits {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }

@@ -164,7 +164,7 @@ impl Reserves {
         let reserve = Arc::new(Reserve::default());
         *reserve.loan.lock() = Some(Arc::clone(loan));
         let own = Arc::clone(&reserve);
-        if thread::start(core, thread::RESERVE, move |core| carry(core, &own)).is_err() {
+        if thread::start_computing(core, thread::RESERVE, move |core| carry(core, &own)).is_err() {
             self.failed.store(now, Ordering::Relaxed);
             return None;
         }
