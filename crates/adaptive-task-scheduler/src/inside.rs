@@ -58,7 +58,9 @@ pub fn is_cancelled() -> bool {
 /// goes on when nothing of that is left, and before that if its task is told to
 /// end or has become as important itself, or if what runs in its place sleeps in
 /// a poll; so holding a lock here is no deadlock, even if what is more important
-/// wants the same. Elsewhere it only asks whether to go on.
+/// wants the same. However much is more important, it goes on for one interval
+/// between two checkpoints in each [ageing](crate::Builder::ageing) bound.
+/// Elsewhere it only asks whether to go on.
 ///
 /// Calling it costs some nanoseconds while nothing is more important, so it can
 /// be called every few microseconds; the time between two calls is what an

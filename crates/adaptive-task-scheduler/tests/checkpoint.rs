@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 use support::{Gate, LIMIT, Order, join_all, plain, thread_name, until, wait_for};
 
@@ -61,6 +61,7 @@ fn what_is_more_important_runs_instead_of_the_task_that_gives_way() {
     let high = at(&scheduler, Priority::Monitoring).spawn_fn(thread_name);
     assert_eq!(join_all([high]), ["gives-reserve"]);
     assert!(!low.is_finished());
+    assert_eq!(scheduler.stats().gave_way, 1);
     flag.store(true, Ordering::SeqCst);
     join_all([low]);
 }
@@ -321,6 +322,49 @@ fn a_scheduler_that_ends_waits_for_no_checkpoint() {
     gate.open();
     let _ = wait_for("the lender", low);
     let _ = wait_for("the important task", high);
+}
+
+#[test]
+fn a_lender_goes_on_now_and_then_however_much_is_more_important() {
+    let scheduler = plain()
+        .io_slots(1)
+        .ageing(Some(Duration::from_millis(2)))
+        .build_runtime()
+        .unwrap();
+    let steps = Arc::new(AtomicUsize::new(0));
+    let begun = Gate::closed("the lender");
+    let (counts, begins) = (Arc::clone(&steps), begun.door());
+    let low = at(&scheduler, Priority::Batch).spawn_fn(move || {
+        begins.open();
+        begins.pass();
+        checkpoints_until(|| counts.fetch_add(1, Ordering::SeqCst) > 1_000_000)
+    });
+    begun.wait_for_arrivals(1);
+    // Each spawns the next, so that there is always one.
+    let (seen, runs) = (Arc::clone(&steps), Arc::new(AtomicUsize::new(0)));
+    spawn_on_and_on(&scheduler, Arc::clone(&runs));
+    until("the floods begin", || runs.load(Ordering::SeqCst) > 10);
+    let before = seen.load(Ordering::SeqCst);
+    until("the lender made a step", || {
+        seen.load(Ordering::SeqCst) > before + 2
+    });
+    low.cancel();
+}
+
+/// Two tasks that, before they end, spawn themselves again.
+fn spawn_on_and_on(scheduler: &Scheduler, runs: Arc<AtomicUsize>) {
+    fn again(runs: Arc<AtomicUsize>) {
+        runs.fetch_add(1, Ordering::SeqCst);
+        if let Some(scheduler) = Scheduler::try_current() {
+            let task = scheduler.task().priority(Priority::Production);
+            task.spawn_fn(move || again(runs)).detach();
+        }
+    }
+    for _ in 0..2 {
+        let runs = Arc::clone(&runs);
+        let task = at(scheduler, Priority::Production);
+        task.spawn_fn(move || again(runs)).detach();
+    }
 }
 
 #[test]

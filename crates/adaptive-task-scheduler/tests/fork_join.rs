@@ -183,7 +183,7 @@ fn the_threads_that_compute_are_never_more_than_the_lane_has() {
     assert!((2..=4).contains(&inside.most()), "{inside:?}");
     // The sentinel, the spare relief, 4 threads, as many reserves, and the pools.
     let stats = scheduler.stats();
-    assert!(stats.peak_threads <= 2 + 4 + 16 + 12, "{stats:?}");
+    assert!(stats.peak_threads <= 2 + 4 + 16 + 16, "{stats:?}");
 }
 
 #[test]

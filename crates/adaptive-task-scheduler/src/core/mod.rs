@@ -468,6 +468,7 @@ impl Core {
             boosts: counters.boosts.load(Ordering::Relaxed),
             relocations: counters.relocations.load(Ordering::Relaxed),
             hand_offs: counters.hand_offs.load(Ordering::Relaxed),
+            gave_way: counters.gave_way.load(Ordering::Relaxed),
             take_backs: counters.take_backs.load(Ordering::Relaxed),
             threads: counters.threads.load(Ordering::Relaxed),
             peak_threads: counters.peak_threads.load(Ordering::Relaxed),

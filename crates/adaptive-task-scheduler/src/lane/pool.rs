@@ -49,6 +49,11 @@ use std::{
     },
 };
 
+/// How many idle threads are kept in pools, in multiples of the lane's. A guess:
+/// forks of a busy lane have various widths, and a pool that is started anew for
+/// each costs some 100 us.
+const KEPT: usize = 3;
+
 #[derive(Debug, Default)]
 pub(crate) struct Pools(Mutex<Vec<Pool>>);
 
@@ -78,7 +83,8 @@ impl Pools {
             return;
         }
         pools.push(pool);
-        while pools.iter().map(|pool| pool.width).sum::<usize>() > core.cpu.threads() {
+        let most = core.cpu.threads() * KEPT;
+        while pools.iter().map(|pool| pool.width).sum::<usize>() > most {
             pools.remove(0);
         }
     }

@@ -19,6 +19,10 @@
 //!    may wait for a lock that the lender holds), or if a permit of the lane has
 //!    become free, which it then borrows for the loan.
 //!
+//! A lender that has waited for as long as the ageing bound is next when the
+//! poll returns that its reserve is in, so that it gets one interval between two
+//! checkpoints in each such time, however much is more important.
+//!
 //! The important task never runs on the lender's stack, where a lock of the
 //! lender's would be a deadlock for good.
 //!
@@ -35,6 +39,7 @@ use super::{
 };
 use crate::{
     core::Core,
+    counters::bump,
     error::Cancelled,
     primitives,
     promotion::policy::{self, Activity},
@@ -97,6 +102,8 @@ struct Reserve {
 #[derive(Debug)]
 struct Loan {
     lender: TaskId,
+    /// The tick at which it was given.
+    since: u32,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -202,6 +209,12 @@ impl Loan {
         self.changed.notify_one();
     }
 
+    /// Whether the lender has waited for too long.
+    fn is_overdue(&self, core: &Core) -> bool {
+        let waited = core.last_tick().wrapping_sub(self.since);
+        core.config.ageing_ticks.is_some_and(|bound| waited > bound)
+    }
+
     /// The lowest level that is more important than the lender is now.
     fn floor(&self) -> u8 {
         slab::record(self.lender).word.load().level() + 1
@@ -247,6 +260,7 @@ pub(crate) fn give_way(core: &Arc<Core>, task: TaskId, level: u8) -> Result<(), 
     let coming = lane.reserves.set_out() + lane.at_hand();
     let loan = Arc::new(Loan {
         lender: task,
+        since: core.tick(),
         state: Mutex::default(),
         changed: Condvar::new(),
     });
@@ -256,7 +270,10 @@ pub(crate) fn give_way(core: &Arc<Core>, task: TaskId, level: u8) -> Result<(), 
         None
     };
     match reserve {
-        Some(reserve) => wait(core, &loan, &reserve.seat),
+        Some(reserve) => {
+            bump(&core.counters.gave_way);
+            wait(core, &loan, &reserve.seat);
+        }
         None => lane.reserves.arrive(),
     }
     if is_to_end(core, task) {
@@ -373,7 +390,7 @@ fn serve(carrying: &Carrying, loan: &Loan) {
     let core = &carrying.core;
     let lane = &core.cpu;
     let mut arrived = false;
-    while !core.is_ending() && loan.is_open() {
+    while !core.is_ending() && loan.is_open() && !loan.is_overdue(core) {
         let taken = lane.queue.pick(None, loan.floor());
         if !std::mem::replace(&mut arrived, true) {
             lane.reserves.arrive();
