@@ -213,13 +213,16 @@ fn pieces_can_spawn_tasks_and_use_tokio() {
     assert_eq!(sum, 42);
 }
 
+/// A task that gives what each of its pieces says, if it was wide.
+type Wide<T> = TaskHandle<Option<Vec<T>>>;
+
 /// Starts a forking task, again until it finds the lane idle and is as wide as
 /// that. All its pieces have begun; they do as `each` says.
 fn wide<T: Send + 'static>(
     scheduler: &Scheduler,
     threads: usize,
     each: impl Fn() -> T + Send + Sync + 'static,
-) -> TaskHandle<Option<Vec<T>>> {
+) -> Wide<T> {
     let each = Arc::new(each);
     loop {
         let begun = Gate::closed("the pieces");
@@ -248,7 +251,7 @@ fn wide<T: Send + 'static>(
 }
 
 /// The values of a task that was wide.
-fn join_wide<T: 'static>(task: TaskHandle<Option<Vec<T>>>) -> Vec<T> {
+fn join_wide<T: 'static>(task: Wide<T>) -> Vec<T> {
     join_all([task]).remove(0).expect("it was wide")
 }
 
@@ -256,10 +259,7 @@ fn join_wide<T: 'static>(task: TaskHandle<Option<Vec<T>>>) -> Vec<T> {
 fn saturating(
     scheduler: &Scheduler,
     threads: usize,
-) -> (
-    TaskHandle<Option<Vec<Result<(), Cancelled>>>>,
-    Arc<AtomicBool>,
-) {
+) -> (Wide<Result<(), Cancelled>>, Arc<AtomicBool>) {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);
     let each = move || checkpoints_until(|| seen.load(Ordering::SeqCst));
