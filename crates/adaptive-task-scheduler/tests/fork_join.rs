@@ -4,8 +4,8 @@
 mod support;
 
 use adaptive_task_scheduler::{
-    CancelMode, Cancelled, Priority, Scheduler, TaskHandle, TaskId, checkpoint, current_task, fork,
-    is_cancelled,
+    CancelMode, Cancelled, Lane, Priority, Scheduler, TaskHandle, TaskId, checkpoint, current_task,
+    fork, is_cancelled,
 };
 use rayon::prelude::*;
 use std::{
@@ -15,7 +15,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use support::{Gate, LIMIT, Order, join_all, plain, thread_name, until, wait_for};
 
@@ -156,6 +156,7 @@ fn the_threads_that_compute_are_never_more_than_the_lane_has() {
     let scheduler = Scheduler::builder()
         .io_slots(1)
         .cpu_threads(4)
+        .learning(false)
         .build_runtime()
         .unwrap();
     let inside = Arc::new(Inside::default());
@@ -184,6 +185,33 @@ fn the_threads_that_compute_are_never_more_than_the_lane_has() {
     // The sentinel, the spare relief, 4 threads, as many reserves, and the pools.
     let stats = scheduler.stats();
     assert!(stats.peak_threads <= 2 + 4 + 16 + 16, "{stats:?}");
+}
+
+#[test]
+fn a_class_that_forks_computes_although_its_thread_sleeps_meanwhile() {
+    let scheduler = Scheduler::builder()
+        .io_slots(1)
+        .cpu_threads(2)
+        .build_runtime()
+        .unwrap();
+    let spawn = || {
+        let task = scheduler.task().name("forking class");
+        task.spawn_fn(|| {
+            let end = Instant::now() + Duration::from_millis(5);
+            fork(|| {
+                on_each_thread(rayon::current_num_threads(), || {
+                    while Instant::now() < end {
+                        std::hint::spin_loop();
+                    }
+                })
+            });
+        })
+    };
+    for _ in 0..20 {
+        let task = spawn();
+        assert_eq!(task.lane(), Lane::Cpu);
+        join_all([task]);
+    }
 }
 
 #[test]

@@ -29,11 +29,12 @@
 use super::{
     permit::Permits,
     reserve,
-    seat::Seat,
+    seat::{Helpers, Seat},
     thread::{self, FORK},
 };
 use crate::{
     core::Core,
+    learning::probe,
     primitives::Mutex,
     task::{
         current::{self, Carry, Carrying},
@@ -47,6 +48,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 /// How many idle threads are kept in pools, in multiples of the lane's. A guess:
@@ -63,6 +65,7 @@ struct Pool {
     width: usize,
     /// The task whose pieces it runs; 0 for none.
     task: Arc<AtomicU64>,
+    seats: Helpers,
 }
 
 impl Pools {
@@ -98,9 +101,10 @@ impl Pools {
 impl Pool {
     fn start(core: &Arc<Core>, width: usize) -> Option<Self> {
         let task = Arc::new(AtomicU64::new(0));
+        let seats: Helpers = (0..width).map(|_| Arc::default()).collect();
         let spawn = |worker: ThreadBuilder| -> io::Result<()> {
-            let task = Arc::clone(&task);
-            thread::start(core, FORK, move |core| work(core, task, worker)).map(drop)
+            let (task, seat) = (Arc::clone(&task), Arc::clone(&seats[worker.index()]));
+            thread::start(core, FORK, move |core| work(core, seat, task, worker)).map(drop)
         };
         let builder = ThreadPoolBuilder::new()
             .num_threads(width)
@@ -111,17 +115,18 @@ impl Pool {
             workers,
             width,
             task,
+            seats,
         })
     }
 }
 
 /// The life of a worker of a wide pool.
-fn work(core: &Arc<Core>, task: Arc<AtomicU64>, worker: ThreadBuilder) {
+fn work(core: &Arc<Core>, seat: Arc<Seat>, task: Arc<AtomicU64>, worker: ThreadBuilder) {
     reserve::mark_thread();
     current::set_forking(task);
     let _carry = Carry::begin(Carrying {
         core: Arc::clone(core),
-        seat: Arc::<Seat>::default(),
+        seat,
         tenure: None,
         is_guest: false,
     });
@@ -164,6 +169,9 @@ pub(crate) struct Fork {
     pool: Option<Pool>,
     permits: Permits,
     core: Arc<Core>,
+    /// Of the thread that waits, and since when.
+    seat: Arc<Seat>,
+    begun: Instant,
 }
 
 impl Fork {
@@ -174,7 +182,7 @@ impl Fork {
             return None;
         }
         let task = current::task()?;
-        let core = current::carrying(|carrying| Some(Arc::clone(&carrying?.core)))?;
+        let Carrying { core, seat, .. } = current::carrying(|carrying| carrying.cloned())?;
         if core.cpu.threads() == 1 || core.is_ending() {
             return None;
         }
@@ -184,10 +192,13 @@ impl Fork {
         }
         let pool = core.cpu.pools.take(&core, permits.count() + 1)?;
         pool.belong_to(Some(task));
+        seat.set_helpers(Some(Arc::clone(&pool.seats)));
         Some(Self {
             pool: Some(pool),
             permits,
             core,
+            seat,
+            begun: Instant::now(),
         })
     }
 
@@ -208,6 +219,8 @@ impl Pool {
 
 impl Drop for Fork {
     fn drop(&mut self) {
+        probe::has_forked_since(self.begun);
+        self.seat.set_helpers(None);
         if let Some(pool) = self.pool.take() {
             pool.belong_to(None);
             self.core.cpu.pools.put_back(&self.core, pool);

@@ -34,17 +34,19 @@
 use super::{
     Lane,
     permit::Permits,
-    seat::{Look, Seat},
+    seat::{Helpers, Look, Seat},
     thread,
 };
 use crate::{
     core::Core,
     counters::bump,
     error::Cancelled,
+    learning::probe,
+    os::ThreadId,
     primitives,
     promotion::policy::{self, Activity},
     task::{
-        current::{Carry, Carrying},
+        current::{self, Carry, Carrying},
         id::TaskId,
         slab,
         word::{CANCEL, CONDEMNED},
@@ -271,8 +273,18 @@ pub(crate) fn give_way(core: &Arc<Core>, task: TaskId, level: u8) -> Result<(), 
     };
     match reserve {
         Some(reserve) => {
-            bump(&core.counters.gave_way);
+            let begun = Instant::now();
+            let own = current::carrying(|carrying| Some(Arc::clone(&carrying?.seat)));
+            // Who lent its core to this thread must not take it for asleep.
+            let say = |helpers: Option<Helpers>| {
+                if let Some(own) = &own {
+                    own.set_helpers(helpers);
+                }
+            };
+            say(Some(Arc::new([Arc::clone(&reserve.seat)])));
             wait(core, &loan, &reserve.seat);
+            say(None);
+            probe::has_lent_since(begun);
         }
         None => lane.reserves.arrive(),
     }
@@ -310,7 +322,7 @@ fn must_go_on(core: &Core, loan: &Loan, seat: &Seat, watch: &mut Watch) -> bool 
     let look = seat.look();
     let served = look.task.filter(|_| look.is_polling());
     let is_equal = |task: TaskId| word.level() >= slab::record(task).word.load().level();
-    served.is_some_and(is_equal) || watch.is_asleep(look, core.config.patience)
+    served.is_some_and(is_equal) || watch.is_asleep(look, &seat.threads(), core.config.patience)
 }
 
 /// What the lender saw of the reserve.
@@ -328,12 +340,12 @@ struct Seen {
 }
 
 impl Watch {
-    /// Whether the reserve sleeps in a poll that it was in at the last tick.
-    /// Where the operating system does not tell, a poll that has lasted for
-    /// `patience` counts as asleep.
-    fn is_asleep(&mut self, look: Look, patience: Duration) -> bool {
+    /// Whether the reserve sleeps in a poll that it was in at the last tick, and
+    /// so do all `threads` that compute for it. Where the operating system does
+    /// not tell, a poll that has lasted for `patience` counts as asleep.
+    fn is_asleep(&mut self, look: Look, threads: &[ThreadId], patience: Duration) -> bool {
         let now = Instant::now();
-        let cpu = look.thread.cpu_time();
+        let cpu = threads.iter().map(|thread| thread.cpu_time()).sum();
         let before = self.seen.filter(|seen| seen.look == look);
         self.seen = Some(Seen {
             look,
@@ -352,7 +364,11 @@ impl Watch {
             return false;
         }
         let wall = now.duration_since(before.at);
-        policy::activity(wall, used, || look.thread.is_asleep()) == Activity::Blocked
+        let are_asleep = || {
+            let mut answers = threads.iter().map(|thread| thread.is_asleep());
+            answers.try_fold(true, |all, asleep| Some(all && asleep?))
+        };
+        policy::activity(wall, used, are_asleep) == Activity::Blocked
     }
 }
 
@@ -389,6 +405,7 @@ fn carry(core: &Arc<Core>, reserve: &Arc<Reserve>) {
 fn serve(carrying: &Carrying, loan: &Loan) {
     let core = &carrying.core;
     let lane = &core.cpu;
+    bump(&core.counters.gave_way);
     let mut arrived = false;
     while !core.is_ending() && loan.is_open() && !loan.is_overdue(core) {
         let taken = lane.queue.pick(None, loan.floor());

@@ -5,12 +5,22 @@
 //! with plain relaxed stores, since the sentinel judges only "the same number
 //! seen twice, this far apart".
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+};
 
-use crate::{os, queue::ring::Padded, task::id::TaskId};
+use crate::{os, primitives::Mutex, queue::ring::Padded, task::id::TaskId};
 
 #[derive(Debug, Default)]
-pub(crate) struct Seat(Padded<Published>);
+pub(crate) struct Seat(
+    Padded<Published>,
+    /// Those of the threads that compute for it while it waits.
+    Mutex<Option<Helpers>>,
+);
+
+/// The seats of a pool, or of what a core was lent to.
+pub(crate) type Helpers = Arc<[Arc<Seat>]>;
 
 #[derive(Debug, Default)]
 struct Published {
@@ -41,6 +51,20 @@ impl Seat {
     /// The carrier sits on this thread now.
     pub(crate) fn sit(&self) {
         self.0.thread.store(os::ThreadId::current().raw(), Relaxed);
+    }
+
+    /// Others compute for it from now on, or none do any more.
+    pub(crate) fn set_helpers(&self, helpers: Option<Helpers>) {
+        *self.1.lock() = helpers;
+    }
+
+    /// This thread, those that compute for it, and so on.
+    pub(crate) fn threads(&self) -> Vec<os::ThreadId> {
+        let helpers = self.1.lock().clone();
+        let helpers = helpers.iter().flat_map(|seats| seats.iter());
+        std::iter::once(self.look().thread)
+            .chain(helpers.flat_map(|seat| seat.threads()))
+            .collect()
     }
 
     pub(crate) fn begin_poll(&self, id: TaskId) {
