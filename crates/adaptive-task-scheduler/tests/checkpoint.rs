@@ -174,6 +174,37 @@ fn what_gave_way_to_may_give_way_itself() {
 }
 
 #[test]
+fn a_lender_whose_core_was_lent_on_is_not_taken_for_asleep() {
+    let scheduler = cpu_threads(1);
+    let steps = Arc::new(AtomicUsize::new(0));
+    let done = Arc::new(AtomicBool::new(false));
+    let begun = Gate::closed("the first lender");
+    let (counts, ends, door) = (Arc::clone(&steps), Arc::clone(&done), begun.door());
+    let low = at(&scheduler, Priority::Batch).spawn_fn(move || {
+        door.open();
+        door.pass();
+        checkpoints_until(|| {
+            counts.fetch_add(1, Ordering::SeqCst);
+            ends.load(Ordering::SeqCst)
+        })
+    });
+    begun.wait_for_arrivals(1);
+    let (mid, mid_ends) = computing(&scheduler, Priority::Mid);
+    let high = at(&scheduler, Priority::Production).spawn_fn(move || {
+        let before = steps.load(Ordering::SeqCst);
+        // Much longer than it takes to be found asleep.
+        let sum: u64 = (0..20_000_000u64).map(std::hint::black_box).sum();
+        std::hint::black_box(sum);
+        steps.load(Ordering::SeqCst) - before
+    });
+    assert_eq!(join_all([high]), [0]);
+    mid_ends.store(true, Ordering::SeqCst);
+    join_all([mid]);
+    done.store(true, Ordering::SeqCst);
+    assert!(matches!(join_all([low])[..], [Ok(_)]));
+}
+
+#[test]
 fn a_future_on_the_cpu_lane_gives_way_too() {
     let scheduler = cpu_threads(1);
     let flag = Arc::new(AtomicBool::new(false));
