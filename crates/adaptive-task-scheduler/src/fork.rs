@@ -22,7 +22,9 @@ use crate::lane::pool::Fork;
 ///
 /// Without `fork`, what a CPU task asks of Rayon runs on the task's thread, one
 /// piece after the other, and never in Rayon's global pool. Outside of CPU tasks
-/// `fork` only calls its closure.
+/// `fork` only calls its closure, which then asks Rayon's global pool as usual. So
+/// say [`cpu`](crate::TaskBuilder::cpu) where it matters: a class without a hint may
+/// be moved to another lane by what was learned of it.
 ///
 /// What is given to `rayon::spawn` belongs to no task: use `rayon::scope`, which
 /// waits. A CPU task that waits by other means for what it has given to
