@@ -6,7 +6,7 @@ use crate::{
     error::Cancelled,
     event::{Event, Why},
     lane::holder::Tenure,
-    lane::reserve,
+    lane::loan,
     task::{
         current,
         id::TaskId,
@@ -94,11 +94,11 @@ pub fn checkpoint() -> Result<(), Cancelled> {
     if word.has(CANCEL | CONDEMNED) {
         return Err(Cancelled);
     }
-    let more_important = reserve::has_permit()
+    let more_important = loan::has_permit()
         .then(|| core_with_work_above(word.level()))
         .flatten();
     match more_important {
-        Some(core) => reserve::give_way(&core, task, word.level()),
+        Some(core) => loan::give_way(&core, task, word.level()),
         None => Ok(()),
     }
 }

@@ -9,12 +9,13 @@
 //! hogs; a thread without a permit gets a floor above every level, so it takes
 //! nothing and is not woken. Permits that are free may be borrowed (see
 //! [`super::permit`]), and a task at a checkpoint lends its own to what is more
-//! important (see [`super::reserve`]).
+//! important (see [`super::loan`]).
 
 use super::{
     idle::{Begin, CLOSED, Idle, Park},
+    loan,
     permit::Lent,
-    reserve::{self, Reserves},
+    reserve::Reserves,
     seat::Seat,
     thread,
 };
@@ -210,7 +211,7 @@ fn carry(core: &Arc<Core>, at: usize) {
     let place = &core.cpu.places[at];
     Core::leave(&place.thread, std::thread::current);
     core.cpu.reserves.arrive();
-    reserve::mark_thread();
+    loan::mark_thread();
     let seat = Arc::clone(&place.seat);
     let carrying = Carrying {
         core: Arc::clone(core),

@@ -14,6 +14,8 @@ pub(crate) mod idle;
 #[cfg(not(ats_loom))]
 pub(crate) mod io;
 #[cfg(not(ats_loom))]
+pub(crate) mod loan;
+#[cfg(not(ats_loom))]
 pub(crate) mod permit;
 #[cfg(not(ats_loom))]
 pub(crate) mod plug;

@@ -27,8 +27,8 @@
 //! jobs that were given to `rayon::spawn`, which belong to nobody.
 
 use super::{
+    loan,
     permit::Permits,
-    reserve,
     seat::{Helpers, Seat},
     thread::{self, FORK},
 };
@@ -122,7 +122,7 @@ impl Pool {
 
 /// The life of a worker of a wide pool.
 fn work(core: &Arc<Core>, seat: Arc<Seat>, task: Arc<AtomicU64>, worker: ThreadBuilder) {
-    reserve::mark_thread();
+    loan::mark_thread();
     current::set_forking(task);
     let _carry = Carry::begin(Carrying {
         core: Arc::clone(core),
@@ -178,7 +178,7 @@ impl Fork {
     /// Makes room for pieces of the current task, if it runs on a thread of the
     /// CPU lane and some of the lane's permits are free.
     pub(crate) fn begin() -> Option<Self> {
-        if !reserve::has_permit() || current::is_forked() {
+        if !loan::has_permit() || current::is_forked() {
             return None;
         }
         let task = current::task()?;
