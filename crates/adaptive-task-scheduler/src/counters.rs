@@ -22,6 +22,7 @@ pub(crate) struct Counters {
     pub(crate) relocations: AtomicU64,
     pub(crate) hand_offs: AtomicU64,
     pub(crate) take_backs: AtomicU64,
+    pub(crate) gave_way: AtomicU64,
     pub(crate) wakes: AtomicU64,
     pub(crate) threads: AtomicUsize,
     pub(crate) peak_threads: AtomicUsize,
@@ -120,10 +121,12 @@ pub struct Stats {
     pub hand_offs: u64,
     /// Slots given back to their Tokio worker.
     pub take_backs: u64,
+    /// How often a task on the CPU lane gave way at a checkpoint.
+    pub gave_way: u64,
     /// Queue entries that turned out stale.
     pub stale_entries: u64,
-    /// Threads of the scheduler's own, now: the sentinel, reliefs and CPU
-    /// threads; not Tokio's.
+    /// Threads of the scheduler's own, now: the sentinel, reliefs, CPU
+    /// threads and their reserves; not Tokio's.
     pub threads: usize,
     /// The largest number of such threads.
     pub peak_threads: usize,

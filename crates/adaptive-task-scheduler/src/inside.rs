@@ -1,10 +1,12 @@
 //! What code can ask and say inside a task.
 
 use crate::{
+    core::Core,
     counters::bump,
     error::Cancelled,
     event::{Event, Why},
     lane::holder::Tenure,
+    lane::loan,
     task::{
         current,
         id::TaskId,
@@ -14,6 +16,7 @@ use crate::{
 };
 use std::{
     future::poll_fn,
+    sync::Arc,
     task::{Poll, Waker},
 };
 
@@ -46,7 +49,22 @@ pub fn is_cancelled() -> bool {
     current::task().is_some_and(|id| slab::record(id).word.load().has(CANCEL | CONDEMNED))
 }
 
-/// Asks whether to go on, inside a long closure.
+/// Gives way to what is more important, and asks whether to go on, inside a
+/// long computation.
+///
+/// On the CPU lane, while something is queued there whose effective priority is
+/// above that of the current task (as lent to it by now), and no thread of the
+/// lane is free for it, this thread sleeps and another runs that on its core. It
+/// goes on when nothing of that is left, and before that if its task is told to
+/// end or has become as important itself, or if what runs in its place sleeps in
+/// a poll; so holding a lock here is no deadlock, even if what is more important
+/// wants the same. However much is more important, it goes on for one interval
+/// between two checkpoints in each [ageing](crate::Builder::ageing) bound.
+/// Elsewhere it only asks whether to go on.
+///
+/// Calling it costs some nanoseconds while nothing is more important, so it can
+/// be called every few microseconds; the time between two calls is what an
+/// important task may have to wait for a core.
 ///
 /// # Errors
 ///
@@ -69,11 +87,30 @@ pub fn is_cancelled() -> bool {
 /// # })
 /// ```
 pub fn checkpoint() -> Result<(), Cancelled> {
-    if is_cancelled() {
-        Err(Cancelled)
-    } else {
-        Ok(())
+    let Some(task) = current::task() else {
+        return Ok(());
+    };
+    let word = slab::record(task).word.load();
+    if word.has(CANCEL | CONDEMNED) {
+        return Err(Cancelled);
     }
+    let more_important = loan::has_permit()
+        .then(|| core_with_work_above(word.level()))
+        .flatten();
+    match more_important {
+        Some(core) => loan::give_way(&core, task, word.level()),
+        None => Ok(()),
+    }
+}
+
+/// The scheduler of this thread, if something may be queued on its CPU lane
+/// above `level`.
+fn core_with_work_above(level: u8) -> Option<Arc<Core>> {
+    current::carrying(|carrying| {
+        let core = &carrying?.core;
+        let top = core.cpu.queue.top()?;
+        (top > level).then(|| Arc::clone(core))
+    })
 }
 
 /// Says that `f` is about to block this thread, and runs it. In a task on the

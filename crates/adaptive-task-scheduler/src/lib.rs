@@ -45,6 +45,8 @@ mod error;
 mod event;
 #[cfg(not(ats_loom))]
 mod explain;
+#[cfg(all(feature = "rayon", not(ats_loom)))]
+mod fork;
 #[cfg(not(ats_loom))]
 mod inside;
 #[cfg(not(ats_loom))]
@@ -100,6 +102,8 @@ pub use {
     watch::Watch,
 };
 
+#[cfg(all(feature = "rayon", not(ats_loom)))]
+pub use fork::fork;
 #[cfg(all(feature = "stack", target_os = "linux", not(ats_loom)))]
 pub use stack::{Stack, StackFrame};
 

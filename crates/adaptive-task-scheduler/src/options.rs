@@ -75,6 +75,8 @@ pub enum Late {
 pub struct TaskBuilder<'a> {
     scheduler: &'a Scheduler,
     description: Description,
+    #[cfg(feature = "rayon")]
+    parallel: bool,
     timeout: Option<Duration>,
     cancel_on_drop: bool,
 }
@@ -97,6 +99,8 @@ impl<'a> TaskBuilder<'a> {
         Self {
             scheduler,
             description,
+            #[cfg(feature = "rayon")]
+            parallel: false,
             timeout: None,
             cancel_on_drop: false,
         }
@@ -201,6 +205,28 @@ impl<'a> TaskBuilder<'a> {
         self.hint(Lane::Blocking)
     }
 
+    /// Runs the task on the CPU lane, and its closure inside [`fork`](crate::fork()): what
+    /// it asks of Rayon is spread over the cores of the lane that nobody uses. A
+    /// future must fork by itself. Needs the feature `rayon`.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+    /// use adaptive_task_scheduler::Scheduler;
+    /// use rayon::prelude::*;
+    ///
+    /// let scheduler = Scheduler::new();
+    /// let squares = scheduler.task().parallel().spawn_fn(|| {
+    ///     (0..1_000u64).into_par_iter().map(|n| n * n).sum::<u64>()
+    /// });
+    /// assert_eq!(squares.await.unwrap(), 332_833_500);
+    /// # })
+    /// ```
+    #[cfg(feature = "rayon")]
+    pub fn parallel(mut self) -> Self {
+        self.parallel = true;
+        self.cpu()
+    }
+
     /// Spawns a future.
     pub fn spawn<F>(self, future: F) -> TaskHandle<F::Output>
     where
@@ -218,6 +244,10 @@ impl<'a> TaskBuilder<'a> {
     {
         if !self.description.is_hinted {
             self.description.lane = Lane::Cpu;
+        }
+        #[cfg(feature = "rayon")]
+        if self.parallel {
+            return self.start(Call(Some(move || crate::fork(f))));
         }
         self.start(Call(Some(f)))
     }

@@ -184,7 +184,7 @@ impl Core {
         // the two sees the other.
         fence(Ordering::SeqCst);
         self.sentinel.ring();
-        self.cpu.wake_all();
+        self.cpu.end();
         self.io.wake_all(self);
     }
 
@@ -477,6 +477,7 @@ impl Core {
         let seats: Vec<_> = slots
             .chain(self.io.reliefs.seats())
             .chain(self.cpu.seats().map(Arc::clone))
+            .chain(self.cpu.reserves.seats())
             .collect();
         let ended = counters.ended();
         let rejected = counters.rejected.load(Ordering::Relaxed);
@@ -490,6 +491,7 @@ impl Core {
             boosts: counters.boosts.load(Ordering::Relaxed),
             relocations: counters.relocations.load(Ordering::Relaxed),
             hand_offs: counters.hand_offs.load(Ordering::Relaxed),
+            gave_way: counters.gave_way.load(Ordering::Relaxed),
             take_backs: counters.take_backs.load(Ordering::Relaxed),
             threads: counters.threads.load(Ordering::Relaxed),
             peak_threads: counters.peak_threads.load(Ordering::Relaxed),

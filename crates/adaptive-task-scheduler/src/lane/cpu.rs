@@ -7,16 +7,22 @@
 //! Permits: a poll that computes on the I/O lane while its slot was handed on
 //! uses a core. The sentinel lowers the number of permits by the number of such
 //! hogs; a thread without a permit gets a floor above every level, so it takes
-//! nothing and is not woken.
+//! nothing and is not woken. Permits that are free may be borrowed (see
+//! [`super::permit`]), and a task at a checkpoint lends its own to what is more
+//! important (see [`super::loan`]).
 
 use super::{
-    idle::{Begin, Idle, Park},
+    idle::{Begin, CLOSED, Idle, Park},
+    loan,
+    permit::Lent,
+    reserve::Reserves,
     seat::Seat,
     thread,
 };
 use crate::{
     core::Core,
     lane::Lane,
+    primitives,
     priority::LEVELS,
     queue::ready::ReadyQueue,
     task::current::{Carry, Carrying},
@@ -46,6 +52,11 @@ pub(crate) struct CpuLane {
     places: Box<[Place]>,
     /// How many places have no thread yet, as a hint.
     unstarted: AtomicUsize,
+    /// Of each place. Whoever changes floors holds this.
+    lent: primitives::Mutex<Box<[Lent]>>,
+    pub(crate) reserves: Reserves,
+    #[cfg(feature = "rayon")]
+    pub(crate) pools: super::pool::Pools,
 }
 
 impl CpuLane {
@@ -61,6 +72,10 @@ impl CpuLane {
             ageing: AtomicU32::new(0),
             places: (0..threads).map(place).collect(),
             unstarted: AtomicUsize::new(threads),
+            lent: primitives::Mutex::new(vec![Lent::No; threads].into()),
+            reserves: Reserves::default(),
+            #[cfg(feature = "rayon")]
+            pools: super::pool::Pools::default(),
         }
     }
 
@@ -98,20 +113,71 @@ impl CpuLane {
         self.unstarted.load(Ordering::Relaxed) + 1 == self.places.len()
     }
 
-    fn start_one(&self, core: &Core) {
-        let is_free = |&at: &usize| {
-            let may_work = usize::from(self.idle.floor(at)) < LEVELS;
-            may_work && !self.places[at].started.swap(true, Ordering::AcqRel)
+    /// How many threads are parked, or on their way to an entry.
+    pub(crate) fn at_hand(&self) -> usize {
+        self.idle.at_hand()
+    }
+
+    /// Takes a permit that nobody uses, for somebody else to use.
+    pub(crate) fn lend_place(&self) -> Option<usize> {
+        let mut lent = self.lent.lock();
+        if let Some(at) = self.idle.close_one() {
+            lent[at] = Lent::Closed;
+            return Some(at);
+        }
+        let at = self.claim_unstarted()?;
+        lent[at] = Lent::Unstarted;
+        Some(at)
+    }
+
+    /// Whether a thread that may work is neither parked nor in a poll.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn is_anybody_settling(&self) -> bool {
+        let lent = self.lent.lock();
+        let is_settling = |at: usize| {
+            let place = &self.places[at];
+            lent[at] == Lent::No
+                && place.started.load(Ordering::Acquire)
+                && self.idle.wakes_if_astir(at).is_some()
+                && !place.seat.look().is_polling()
         };
-        let Some(at) = (0..self.places.len()).find(is_free) else {
+        (0..self.places.len()).any(is_settling)
+    }
+
+    pub(crate) fn take_place_back(&self, at: usize) {
+        let mut lent = self.lent.lock();
+        match std::mem::take(&mut lent[at]) {
+            Lent::No => unreachable!("only what was lent is given back"),
+            Lent::Closed => self.idle.set_floor(at, 0),
+            Lent::Unstarted => self.unclaim(at),
+        }
+    }
+
+    /// Takes a place whose thread was never started.
+    fn claim_unstarted(&self) -> Option<usize> {
+        let is_free = |&at: &usize| {
+            self.idle.floor(at) < CLOSED && !self.places[at].started.swap(true, Ordering::AcqRel)
+        };
+        let at = (0..self.places.len()).find(is_free)?;
+        self.unstarted.fetch_sub(1, Ordering::Relaxed);
+        Some(at)
+    }
+
+    fn unclaim(&self, at: usize) {
+        self.places[at].started.store(false, Ordering::Release);
+        self.unstarted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn start_one(&self, core: &Core) {
+        let Some(core) = core.me() else { return };
+        let Some(at) = self.claim_unstarted() else {
             return;
         };
-        let Some(core) = core.me() else { return };
-        self.unstarted.fetch_sub(1, Ordering::Relaxed);
         core.sentinel.rouse();
-        if thread::start(&core, thread::CPU, move |core| carry(core, at)).is_err() {
-            self.places[at].started.store(false, Ordering::Release);
-            self.unstarted.fetch_add(1, Ordering::Relaxed);
+        self.reserves.set_out();
+        if thread::start_computing(&core, thread::CPU, move |core| carry(core, at)).is_err() {
+            self.reserves.arrive();
+            self.unclaim(at);
             // It tries again.
             core.sentinel.rouse();
         }
@@ -123,26 +189,30 @@ impl CpuLane {
         }
     }
 
-    pub(crate) fn wake_all(&self) {
+    /// The scheduler is ending.
+    pub(crate) fn end(&self) {
+        #[cfg(feature = "rayon")]
+        self.pools.end();
         (0..self.places.len()).for_each(|at| self.wake(at));
+        self.reserves.wake_all();
     }
 
     /// Lets only `permits` threads take work: of those that are not `busy` with a
     /// long task as many as are left, but at least one.
     pub(crate) fn set_permits(&self, core: &Core, permits: usize, busy: impl Fn(usize) -> bool) {
-        let at_work = (0..self.places.len()).filter(|&at| busy(at)).count();
+        let lent = self.lent.lock();
+        let is_lent = |at: usize| lent[at] != Lent::No;
+        let is_used = |at: usize| is_lent(at) || busy(at);
+        let at_work = (0..self.places.len()).filter(|&at| is_used(at)).count();
         let mut left = permits.saturating_sub(at_work).max(1);
-        for at in 0..self.places.len() {
-            let floor = if busy(at) || left > 0 {
-                0
-            } else {
-                LEVELS as u8
-            };
+        for at in (0..self.places.len()).filter(|&at| !is_lent(at)) {
+            let floor = if busy(at) || left > 0 { 0 } else { CLOSED };
             left -= usize::from(!busy(at) && left > 0);
             if self.idle.floor(at) != floor {
                 self.idle.set_floor(at, floor);
             }
         }
+        drop(lent);
         if self.queue.has_work(0) {
             self.notify(core, LEVELS as u8 - 1);
         }
@@ -153,6 +223,8 @@ impl CpuLane {
 fn carry(core: &Arc<Core>, at: usize) {
     let place = &core.cpu.places[at];
     Core::leave(&place.thread, std::thread::current);
+    core.cpu.reserves.arrive();
+    loan::mark_thread();
     let seat = Arc::clone(&place.seat);
     let carrying = Carrying {
         core: Arc::clone(core),

@@ -24,11 +24,17 @@
 //! A reserve is woken only for its levels and never counts as searching, since
 //! it may pass by what a searcher is relied on to take.
 
-use crate::primitives::{
-    Mutex,
-    atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering},
-    model_fence,
+use crate::{
+    primitives::{
+        Mutex,
+        atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering},
+        model_fence,
+    },
+    priority::LEVELS,
 };
+
+/// The floor of a slot that takes nothing.
+pub(crate) const CLOSED: u8 = LEVELS as u8;
 
 const ACTIVE: u8 = 0;
 const PARKED: u8 = 1;
@@ -101,6 +107,22 @@ impl Idle {
 
     pub(crate) fn parked(&self) -> usize {
         self.parked.load(Ordering::SeqCst)
+    }
+
+    /// How many slots that serve every level are parked or searching.
+    pub(crate) fn at_hand(&self) -> usize {
+        let list = self.list.lock();
+        let parked = list.iter().filter(|&&slot| self.floor(slot) == 0).count();
+        parked + self.searching.load(Ordering::SeqCst)
+    }
+
+    /// Closes a parked slot that serves every level. It is not woken until its
+    /// floor is set to another than [`CLOSED`].
+    pub(crate) fn close_one(&self) -> Option<usize> {
+        let list = self.list.lock();
+        let slot = list.iter().copied().find(|&slot| self.floor(slot) == 0)?;
+        self.set_floor(slot, CLOSED);
+        Some(slot)
     }
 
     /// Chooses a parked slot for new work at `level`. The caller must wake it.

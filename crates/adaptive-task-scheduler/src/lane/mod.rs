@@ -14,9 +14,17 @@ pub(crate) mod idle;
 #[cfg(not(ats_loom))]
 pub(crate) mod io;
 #[cfg(not(ats_loom))]
+pub(crate) mod loan;
+#[cfg(not(ats_loom))]
+pub(crate) mod permit;
+#[cfg(not(ats_loom))]
 pub(crate) mod plug;
+#[cfg(all(feature = "rayon", not(ats_loom)))]
+pub(crate) mod pool;
 #[cfg(not(ats_loom))]
 pub(crate) mod relief;
+#[cfg(not(ats_loom))]
+pub(crate) mod reserve;
 #[cfg(not(ats_loom))]
 pub(crate) mod seat;
 #[cfg(not(ats_loom))]

@@ -6,12 +6,20 @@
 //! seen twice, this far apart". Beside it the sentinel alone notes since when it
 //! has seen the present poll, for whoever asks.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+};
 
-use crate::{os, queue::ring::Padded, task::id::TaskId};
+use crate::{os, primitives::Mutex, queue::ring::Padded, task::id::TaskId};
 
 #[derive(Debug, Default)]
-pub(crate) struct Seat(Padded<Published>, Sighted);
+pub(crate) struct Seat(
+    Padded<Published>,
+    Sighted,
+    /// Those of the threads that compute for it while it waits.
+    Mutex<Option<Helpers>>,
+);
 
 /// The poll that the sentinel saw last, and when it saw it first, in
 /// nanoseconds after the scheduler's start.
@@ -20,6 +28,9 @@ struct Sighted {
     poll: AtomicU64,
     since: AtomicU64,
 }
+
+/// The seats of a pool, or of what a core was lent to.
+pub(crate) type Helpers = Arc<[Arc<Seat>]>;
 
 #[derive(Debug, Default)]
 struct Published {
@@ -50,6 +61,20 @@ impl Seat {
     /// The carrier sits on this thread now.
     pub(crate) fn sit(&self) {
         self.0.thread.store(os::ThreadId::current().raw(), Relaxed);
+    }
+
+    /// Others compute for it from now on, or none do any more.
+    pub(crate) fn set_helpers(&self, helpers: Option<Helpers>) {
+        *self.2.lock() = helpers;
+    }
+
+    /// This thread, those that compute for it, and so on.
+    pub(crate) fn threads(&self) -> Vec<os::ThreadId> {
+        let helpers = self.2.lock().clone();
+        let helpers = helpers.iter().flat_map(|seats| seats.iter());
+        std::iter::once(self.look().thread)
+            .chain(helpers.flat_map(|seat| seat.threads()))
+            .collect()
     }
 
     pub(crate) fn begin_poll(&self, id: TaskId) {

@@ -25,6 +25,9 @@ use std::{
 
 /// What a thread is for, as its name says.
 pub(crate) const CPU: &str = "cpu";
+pub(crate) const RESERVE: &str = "reserve";
+#[cfg(feature = "rayon")]
+pub(crate) const FORK: &str = "fork";
 pub(crate) const RELIEF: &str = "relief";
 pub(crate) const SENTINEL: &str = "sentinel";
 
@@ -92,4 +95,18 @@ pub(crate) fn run_one(carrying: &Carrying, taken: Taken, lane: Lane) {
             Poll::Ready(())
         });
     }
+    #[cfg(feature = "rayon")]
+    super::pool::run_left_behind();
+}
+
+/// Starts a thread of the CPU lane. With Rayon, what its tasks ask of that stays
+/// on it.
+pub(crate) fn start_computing(
+    core: &Arc<Core>,
+    purpose: &'static str,
+    body: impl FnOnce(&Arc<Core>) + Send + 'static,
+) -> io::Result<thread::JoinHandle<()>> {
+    #[cfg(feature = "rayon")]
+    let body = move |core: &Arc<Core>| super::pool::alone(core, body);
+    start(core, purpose, body)
 }

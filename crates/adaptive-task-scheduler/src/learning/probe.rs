@@ -2,7 +2,47 @@
 
 use super::first_lane::Polled;
 use crate::os::ThreadUsage;
-use std::time::Instant;
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+thread_local! {
+    /// What the present poll of this thread did elsewhere.
+    static ELSEWHERE: Cell<Elsewhere> = const { Cell::new(Elsewhere::NOTHING) };
+}
+
+#[derive(Clone, Copy)]
+struct Elsewhere {
+    lent: Duration,
+    forked: Duration,
+}
+
+impl Elsewhere {
+    const NOTHING: Self = Self {
+        lent: Duration::ZERO,
+        forked: Duration::ZERO,
+    };
+}
+
+/// The present poll had lent its core since `begun`: that is not its time.
+pub(crate) fn has_lent_since(begun: Instant) {
+    ELSEWHERE.with(|cell| {
+        let before = cell.get();
+        let lent = before.lent + begun.elapsed();
+        cell.set(Elsewhere { lent, ..before });
+    });
+}
+
+/// The present poll had waited for its pieces since `begun`: that is computing.
+#[cfg(feature = "rayon")]
+pub(crate) fn has_forked_since(begun: Instant) {
+    ELSEWHERE.with(|cell| {
+        let before = cell.get();
+        let forked = before.forked + begun.elapsed();
+        cell.set(Elsewhere { forked, ..before });
+    });
+}
 
 /// A poll that is being measured.
 #[derive(Debug)]
@@ -15,6 +55,7 @@ pub(crate) struct Probe {
 impl Probe {
     #[cold]
     pub(crate) fn begin(closely: bool) -> Self {
+        ELSEWHERE.set(Elsewhere::NOTHING);
         Self {
             used: closely.then(ThreadUsage::now).flatten(),
             began: Instant::now(),
@@ -24,15 +65,18 @@ impl Probe {
     /// What the poll did. A thread that never slept was computing or preempted;
     /// time that the kernel gave to others is not the poll's.
     pub(crate) fn end(self) -> Polled {
-        let wall = self.began.elapsed();
+        let Elsewhere { lent, forked } = ELSEWHERE.replace(Elsewhere::NOTHING);
+        let wall = self.began.elapsed().saturating_sub(lent);
         let used = self
             .used
             .and_then(|before| Some((before, ThreadUsage::now()?)));
         let Some((before, after)) = used else {
             return Polled { wall, cpu: None };
         };
-        let cpu = after.cpu.saturating_sub(before.cpu);
-        let slept = after.sleeps != before.sleeps;
+        let cpu = after.cpu.saturating_sub(before.cpu) + forked;
+        // Its thread sleeps while it lent its core or waits for pieces.
+        let was_here = lent.is_zero() && forked.is_zero();
+        let slept = was_here && after.sleeps != before.sleeps;
         Polled {
             wall: if slept { wall } else { cpu.min(wall) },
             cpu: Some(cpu),

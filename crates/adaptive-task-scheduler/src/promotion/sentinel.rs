@@ -467,6 +467,7 @@ impl<'a> Sentinel<'a> {
             |at: usize| self.cpu_polls[at] % 2 == 1 && before.get(at) == self.cpu_polls.get(at);
         let computing = |poll: &&Displaced| poll.activity == Activity::Computing;
         let hogs = self.displaced.iter().filter(computing).count();
+        let hogs = hogs + self.core.cpu.reserves.overdrawn();
         let permits = self.core.cpu.threads().saturating_sub(hogs).max(1);
         self.core.cpu.set_permits(self.core, permits, busy);
     }

@@ -266,6 +266,11 @@ impl ReadyQueue {
         std::array::from_fn(|at| self.depth(at))
     }
 
+    /// How many entries there are at or above `floor`, stale ones counted.
+    pub(crate) fn count_from(&self, floor: u8) -> usize {
+        (usize::from(floor)..LEVELS).map(|at| self.depth(at)).sum()
+    }
+
     fn depth(&self, at: usize) -> usize {
         let local: usize = self.slots.iter().map(|levels| levels[at].len()).sum();
         local + self.injectors[at].len()

@@ -82,7 +82,7 @@ impl Builder {
     }
 
     /// How many threads of its own the scheduler has at most: the sentinel,
-    /// reliefs for stuck slots and CPU threads together. The CPU lane gets its
+    /// reliefs for stuck slots, CPU threads and their reserves together. The CPU lane gets its
     /// first thread in any case. The default is 1,024. At the limit nothing is
     /// lost: work waits for the threads there are.
     pub fn max_threads(self, limit: usize) -> Self {

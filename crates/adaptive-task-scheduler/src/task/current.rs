@@ -29,6 +29,9 @@ struct Context {
     carrying: RefCell<Option<Carrying>>,
     task: Cell<Option<TaskId>>,
     level: Cell<u8>,
+    /// The task whose pieces the pool of this thread runs; 0 for none.
+    #[cfg(feature = "rayon")]
+    forking: RefCell<Option<Arc<std::sync::atomic::AtomicU64>>>,
     /// The scheduler that was last woken into from outside.
     last: RefCell<(u32, Weak<Core>)>,
 }
@@ -39,6 +42,8 @@ thread_local! {
             carrying: RefCell::new(None),
             task: Cell::new(None),
             level: Cell::new(0),
+            #[cfg(feature = "rayon")]
+            forking: RefCell::new(None),
             last: RefCell::new((u32::MAX, Weak::new())),
         }
     };
@@ -108,12 +113,39 @@ pub(crate) fn set_task(id: Option<TaskId>) -> Option<TaskId> {
         .flatten()
 }
 
-/// The task whose poll this thread is in.
+/// The task whose poll or piece this thread is in.
 pub(crate) fn task() -> Option<TaskId> {
     CONTEXT
-        .try_with(|context| context.task.get())
+        .try_with(|context| context.task.get().or_else(|| context.forking()))
         .ok()
         .flatten()
+}
+
+impl Context {
+    #[cfg(feature = "rayon")]
+    fn forking(&self) -> Option<TaskId> {
+        let forking = self.forking.borrow();
+        TaskId::from_raw(forking.as_ref()?.load(Ordering::Acquire))
+    }
+
+    #[cfg(not(feature = "rayon"))]
+    fn forking(&self) -> Option<TaskId> {
+        None
+    }
+}
+
+/// This thread runs pieces of the task that `task` names from now on.
+#[cfg(feature = "rayon")]
+pub(crate) fn set_forking(task: Arc<std::sync::atomic::AtomicU64>) {
+    CONTEXT.with(|context| context.forking.replace(Some(task)));
+}
+
+/// Whether this thread runs pieces of tasks.
+#[cfg(feature = "rayon")]
+pub(crate) fn is_forked() -> bool {
+    CONTEXT
+        .try_with(|context| context.forking.borrow().is_some())
+        .unwrap_or(false)
 }
 
 /// The effective level of the task whose poll this thread is in or has just
