@@ -2,6 +2,7 @@
 
 mod inversion;
 pub(crate) mod io;
+mod live;
 mod overhead;
 mod stuck;
 mod stutter;
@@ -16,6 +17,7 @@ pub(crate) fn all() -> Vec<Group> {
         stuck::group(),
         inversion::group(),
         stutter::group(),
+        live::group(),
     ]
 }
 
@@ -54,7 +56,7 @@ mod tests {
                 .map(|group| group.letter)
                 .collect()
         };
-        assert_eq!(letters(&[]), "ABCDE");
+        assert_eq!(letters(&[]), "ABCDEJ");
         assert_eq!(letters(&['D', 'A']), "AD");
     }
 }
