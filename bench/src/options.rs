@@ -72,6 +72,9 @@ pub(crate) struct LoadArguments {
     pub(crate) warm_up_ms: u64,
     #[arg(long)]
     pub(crate) measure_ms: u64,
+    /// How long a connection waits between an answer and its next request.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) pause_ms: u64,
     /// Ask for a page by HTTP instead of sending messages to be echoed.
     #[arg(long)]
     pub(crate) http: bool,

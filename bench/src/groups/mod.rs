@@ -3,7 +3,9 @@
 mod inversion;
 pub(crate) mod io;
 mod live;
+mod mixed;
 mod overhead;
+mod overload;
 mod stuck;
 mod stutter;
 
@@ -17,6 +19,8 @@ pub(crate) fn all() -> Vec<Group> {
         stuck::group(),
         inversion::group(),
         stutter::group(),
+        mixed::group(),
+        overload::group(),
         live::group(),
     ]
 }
@@ -56,7 +60,7 @@ mod tests {
                 .map(|group| group.letter)
                 .collect()
         };
-        assert_eq!(letters(&[]), "ABCDEJ");
+        assert_eq!(letters(&[]), "ABCDEFGJ");
         assert_eq!(letters(&['D', 'A']), "AD");
     }
 }

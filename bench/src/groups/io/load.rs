@@ -61,7 +61,7 @@ async fn drive(load: &LoadArguments) -> Tally {
         let client = Client::connect(load.address, load.http)
             .await
             .expect("the server accepts");
-        tokio::task::spawn_local(connection(client, histogram.clone()));
+        tokio::task::spawn_local(connection(client, load.pause_ms, histogram.clone()));
     }
     tokio::time::sleep(Duration::from_millis(load.warm_up_ms)).await;
     histogram.borrow_mut().reset();
@@ -73,7 +73,7 @@ async fn drive(load: &LoadArguments) -> Tally {
 }
 
 /// Asks again and again; the process ends around it.
-async fn connection(mut client: Client, histogram: Rc<RefCell<Histogram<u64>>>) {
+async fn connection(mut client: Client, pause_ms: u64, histogram: Rc<RefCell<Histogram<u64>>>) {
     for _ in 0..MOST_REQUESTS {
         let start = Instant::now();
         if let Err(error) = client.round_trip().await {
@@ -82,6 +82,9 @@ async fn connection(mut client: Client, histogram: Rc<RefCell<Histogram<u64>>>) 
         }
         let taken = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         histogram.borrow_mut().saturating_record(taken.max(1));
+        if pause_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        }
     }
 }
 

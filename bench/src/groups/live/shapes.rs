@@ -3,13 +3,7 @@
 //! that recursed along a chain of 100,000 would overflow a stack of 2 MiB here,
 //! and end the run.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    sync::Arc,
-    task::Poll,
-    time::Instant,
-};
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Instant};
 
 use adaptive_task_scheduler::{Priority, TaskHandle};
 use tokio::sync::oneshot;
@@ -57,7 +51,10 @@ impl Scenario for AwaitedChain {
             let start = Instant::now();
             let mut pinned = Pin::new(&mut head);
             poll_fn(|context| {
-                assert!(pinned.as_mut().poll(context).is_pending(), "the gate is shut");
+                assert!(
+                    pinned.as_mut().poll(context).is_pending(),
+                    "the gate is shut"
+                );
                 Poll::Ready(())
             })
             .await;
