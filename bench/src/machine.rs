@@ -58,6 +58,19 @@ pub(crate) fn threads_named(name: &str) -> usize {
         .count()
 }
 
+/// Bytes of memory that this process has now.
+pub(crate) fn resident() -> u64 {
+    fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| kilobytes(&status, "VmRSS:"))
+        .map_or(0, |kilobytes| kilobytes * 1024)
+}
+
+fn kilobytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().parse().ok()
@@ -65,7 +78,7 @@ fn field(status: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::field;
+    use super::{field, kilobytes};
 
     #[test]
     fn fields_are_found_by_their_whole_name() {
@@ -74,5 +87,6 @@ mod tests {
         assert_eq!(field(status, "voluntary_ctxt_switches:"), Some(41));
         assert_eq!(field(status, "Threads:"), Some(3));
         assert_eq!(field(status, "VmPeak:"), None);
+        assert_eq!(kilobytes("VmRSS:\t    2048 kB\n", "VmRSS:"), Some(2048));
     }
 }

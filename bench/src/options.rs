@@ -11,7 +11,7 @@ use crate::scale::Scale;
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
-    /// Groups to run, by letter (A, B, C, D, E); all where none is given.
+    /// Groups to run, by letter (A to G, J); all where none is given.
     #[arg(value_name = "GROUP", value_parser = group_letter)]
     pub(crate) groups: Vec<char>,
     /// A smaller run of everything.
@@ -72,6 +72,9 @@ pub(crate) struct LoadArguments {
     pub(crate) warm_up_ms: u64,
     #[arg(long)]
     pub(crate) measure_ms: u64,
+    /// How long a connection waits between an answer and its next request.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) pause_ms: u64,
     /// Ask for a page by HTTP instead of sending messages to be echoed.
     #[arg(long)]
     pub(crate) http: bool,
@@ -86,8 +89,10 @@ pub(crate) struct SpinArguments {
 fn group_letter(text: &str) -> Result<char, String> {
     let letter = text.to_ascii_uppercase();
     match letter.as_str() {
-        "A" | "B" | "C" | "D" | "E" => Ok(letter.chars().next().expect("one letter")),
-        _ => Err("the groups are A, B, C, D and E".to_owned()),
+        "A" | "B" | "C" | "D" | "E" | "F" | "G" | "J" => {
+            Ok(letter.chars().next().expect("one letter"))
+        }
+        _ => Err("the groups are A to G, and J".to_owned()),
     }
 }
 

@@ -32,6 +32,11 @@ impl Ats {
             .expect("a scheduler can be made");
         Ats { scheduler }
     }
+
+    /// For what only our scheduler can do.
+    pub(crate) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
 }
 
 impl Engine for Ats {
@@ -98,6 +103,10 @@ impl Spawn for Ats {
             Importance::Gate => Priority::Monitoring,
         };
         Completed(self.scheduler.task().priority(priority).spawn(future))
+    }
+
+    fn cancel<T: Send + 'static>(handle: &Completed<T>) {
+        handle.0.cancel();
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {

@@ -70,6 +70,15 @@ pub(crate) trait Spawn: Clone + Send + Sync + 'static {
         drop(handle);
     }
 
+    /// Ends the task at its next suspension, by its handle.
+    ///
+    /// # Panics
+    ///
+    /// Where an engine cannot do that by a reference.
+    fn cancel<T: Send + 'static>(_handle: &Self::Handle<T>) {
+        panic!("this engine cancels only by dropping a handle");
+    }
+
     fn yield_now() -> impl Future<Output = ()> + Send + 'static;
 
     fn sleep_until(at: Instant) -> impl Future<Output = ()> + Send + 'static;

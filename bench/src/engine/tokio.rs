@@ -80,6 +80,10 @@ impl Spawn for Outside {
         Joined(self.0.spawn(future))
     }
 
+    fn cancel<T: Send + 'static>(handle: &Joined<T>) {
+        handle.0.abort();
+    }
+
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {
         tokio::task::yield_now()
     }

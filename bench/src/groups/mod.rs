@@ -2,7 +2,10 @@
 
 mod inversion;
 pub(crate) mod io;
+mod live;
+mod mixed;
 mod overhead;
+mod overload;
 mod stuck;
 mod stutter;
 
@@ -16,6 +19,9 @@ pub(crate) fn all() -> Vec<Group> {
         stuck::group(),
         inversion::group(),
         stutter::group(),
+        mixed::group(),
+        overload::group(),
+        live::group(),
     ]
 }
 
@@ -54,7 +60,7 @@ mod tests {
                 .map(|group| group.letter)
                 .collect()
         };
-        assert_eq!(letters(&[]), "ABCDE");
+        assert_eq!(letters(&[]), "ABCDEFGJ");
         assert_eq!(letters(&['D', 'A']), "AD");
     }
 }

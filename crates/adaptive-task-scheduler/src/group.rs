@@ -112,7 +112,7 @@ impl<T: Send + 'static> TaskGroup<T> {
         let id = handle.id();
         match slab::record(id).live_links(id.generation()) {
             Some(mut links) => {
-                links.watchers.push(Arc::clone(&self.done) as _);
+                links.rare().watchers.push(Arc::clone(&self.done) as _);
                 drop(links);
                 if let Some(node) = self.node {
                     let now = self.scheduler.core().tick();

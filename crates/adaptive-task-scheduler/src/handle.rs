@@ -321,7 +321,7 @@ impl<T: 'static> TaskHandle<T> {
         let mut value: Option<T> = None;
         let answer = if failed {
             let links = slab::record(id).links_of(id.generation());
-            let error = links.and_then(|links| links.error.clone());
+            let error = links.and_then(|links| links.error());
             Err(error.expect("a failed task has an error"))
         } else {
             ended.take(&mut value);
@@ -368,7 +368,7 @@ impl<T: 'static> TaskHandle<T> {
 /// Asks a task to end. False if it has ended, was asked before, or ignores it.
 pub(crate) fn cancel(id: TaskId) -> bool {
     let record = slab::record(id);
-    if record.facts.cancel_mode.load(Relaxed) == crate::CancelMode::Shield as u8 {
+    if record.facts.cancel_mode() == crate::CancelMode::Shield as u8 {
         return false;
     }
     match record.word.stop(id.generation(), CANCEL) {

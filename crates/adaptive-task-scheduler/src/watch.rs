@@ -73,11 +73,11 @@ impl Watch {
         });
         let record = slab::record(id);
         if let Some(mut links) = record.live_links(id.generation()) {
-            links.watchers.push(Arc::clone(&watched) as _);
+            links.rare().watchers.push(Arc::clone(&watched) as _);
         } else {
             let error = record
                 .links_of(id.generation())
-                .and_then(|links| links.error.clone());
+                .and_then(|links| links.error());
             watched.state.lock().ended = Some(error.map_or(Ok(()), Err));
         }
         Self {

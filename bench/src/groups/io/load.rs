@@ -4,7 +4,7 @@
 //! started it.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::Write,
     process::{ExitCode, exit},
     rc::Rc,
@@ -57,11 +57,15 @@ async fn drive(load: &LoadArguments) -> Tally {
     let histogram = Rc::new(RefCell::new(
         Histogram::<u64>::new_with_bounds(1, LONGEST, 3).expect("three digits are possible"),
     ));
+    let mut under_way = Vec::new();
     for _ in 0..load.connections {
         let client = Client::connect(load.address, load.http)
             .await
             .expect("the server accepts");
-        tokio::task::spawn_local(connection(client, histogram.clone()));
+        let asked = Rc::new(Cell::new(None));
+        under_way.push(asked.clone());
+        let pause = Duration::from_millis(load.pause_ms);
+        tokio::task::spawn_local(connection(client, pause, asked, histogram.clone()));
     }
     tokio::time::sleep(Duration::from_millis(load.warm_up_ms)).await;
     histogram.borrow_mut().reset();
@@ -69,20 +73,48 @@ async fn drive(load: &LoadArguments) -> Tally {
     let _ = std::io::stdout().flush();
     let start = Instant::now();
     tokio::time::sleep(Duration::from_millis(load.measure_ms)).await;
-    tally(&histogram.borrow(), start.elapsed())
+    let mut histogram = histogram.borrow_mut();
+    let answered = histogram.len();
+    if load.pause_ms > 0 {
+        // What has not been answered by the end is at least as late as it is by
+        // then: otherwise a server that does not answer would look best.
+        for asked in under_way.iter().filter_map(|asked| asked.get()) {
+            histogram.saturating_record(nanoseconds_since(asked));
+        }
+    }
+    Tally {
+        requests: answered,
+        ..tally(&histogram, start.elapsed())
+    }
 }
 
 /// Asks again and again; the process ends around it.
-async fn connection(mut client: Client, histogram: Rc<RefCell<Histogram<u64>>>) {
+async fn connection(
+    mut client: Client,
+    pause: Duration,
+    asked: Rc<Cell<Option<Instant>>>,
+    histogram: Rc<RefCell<Histogram<u64>>>,
+) {
     for _ in 0..MOST_REQUESTS {
         let start = Instant::now();
+        asked.set(Some(start));
         if let Err(error) = client.round_trip().await {
             eprintln!("a connection broke: {error}");
             exit(1);
         }
-        let taken = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        histogram.borrow_mut().saturating_record(taken.max(1));
+        asked.set(None);
+        let taken = nanoseconds_since(start);
+        histogram.borrow_mut().saturating_record(taken);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
     }
+}
+
+fn nanoseconds_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_nanos())
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 fn tally(histogram: &Histogram<u64>, elapsed: Duration) -> Tally {

@@ -13,23 +13,42 @@ use crate::{cell::own_program, machine, options::SpinArguments, scale::Scale};
 
 /// What a load gave.
 #[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) requests: u64,
-    pub(super) per_second: f64,
-    pub(super) p50: Duration,
-    pub(super) p99: Duration,
+pub(in crate::groups) struct Loaded {
+    pub(in crate::groups) requests: u64,
+    pub(in crate::groups) per_second: f64,
+    pub(in crate::groups) p50: Duration,
+    pub(in crate::groups) p99: Duration,
     /// Voluntary context switches of this process meanwhile.
-    pub(super) switches: u64,
+    pub(in crate::groups) switches: u64,
 }
 
 /// How long a load warms up.
-pub(super) fn warm_up(scale: Scale) -> Duration {
+pub(in crate::groups) fn warm_up(scale: Scale) -> Duration {
     scale.milliseconds(500, 200)
 }
 
 /// Loads the server at `address` by our own client.
-pub(super) fn load(address: SocketAddr, connections: usize, http: bool, scale: Scale) -> Loaded {
-    let mut child = start(address, connections, http, scale);
+pub(in crate::groups) fn load(
+    address: SocketAddr,
+    connections: usize,
+    http: bool,
+    scale: Scale,
+) -> Loaded {
+    loaded(start(address, connections, 0, http, scale))
+}
+
+/// Asks for the page at `address` with pauses, so that the server has the same to
+/// do however fast it is.
+pub(in crate::groups) fn load_with_pauses(
+    address: SocketAddr,
+    connections: usize,
+    pause_ms: u64,
+    scale: Scale,
+) -> Loaded {
+    loaded(start(address, connections, pause_ms, true, scale))
+}
+
+fn loaded(mut child: Ended) -> Loaded {
     let pipe = child.0.stdout.take().expect("the output is piped");
     let mut lines = BufReader::new(pipe).lines();
     let mut line = || {
@@ -52,7 +71,7 @@ pub(super) fn load(address: SocketAddr, connections: usize, http: bool, scale: S
 }
 
 /// A child that is ended when its owner lets go of it.
-pub(super) struct Ended(Child);
+pub(in crate::groups) struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -61,13 +80,20 @@ impl Drop for Ended {
     }
 }
 
-fn start(address: SocketAddr, connections: usize, http: bool, scale: Scale) -> Ended {
+fn start(
+    address: SocketAddr,
+    connections: usize,
+    pause_ms: u64,
+    http: bool,
+    scale: Scale,
+) -> Ended {
     let milliseconds = |time: Duration| time.as_millis().to_string();
     let mut command = own_program().expect("this program finds itself");
     command
         .arg("load")
         .args(["--address", &address.to_string()])
         .args(["--connections", &connections.to_string()])
+        .args(["--pause-ms", &pause_ms.to_string()])
         .args(["--warm-up-ms", &milliseconds(warm_up(scale))])
         .args([
             "--measure-ms",
@@ -82,7 +108,7 @@ fn start(address: SocketAddr, connections: usize, http: bool, scale: Scale) -> E
 }
 
 /// Processes that keep so many cores busy until they are let go of.
-pub(super) fn spinners(count: usize, arguments: SpinArguments) -> Vec<Ended> {
+pub(in crate::groups) fn spinners(count: usize, arguments: SpinArguments) -> Vec<Ended> {
     let one = || {
         let mut command = own_program().expect("this program finds itself");
         command

@@ -4,8 +4,8 @@
 //! whether our engine hands a slot off although nothing is stuck.
 
 mod client;
-mod loader;
-mod server;
+pub(in crate::groups) mod loader;
+pub(in crate::groups) mod server;
 mod wrk;
 
 pub(crate) mod load;
@@ -13,7 +13,7 @@ pub(crate) mod load;
 use std::time::Duration;
 
 use crate::{
-    engine::{self, ATS, Engine, Scenario, TOKIO},
+    engine::{self, ATS, Engine, Importance, Scenario, TOKIO},
     machine,
     options::SpinArguments,
     plan::{Bar, Group, Limit, Reading, Row, Unit},
@@ -138,11 +138,11 @@ impl Scenario for Served<'_> {
                 self.echo(engine, ECHO_BUSY_CONNECTIONS)
             }
             (PAGE_BY_WRK, _) => {
-                let address = server::page(engine);
+                let address = server::page(engine, Importance::Middling);
                 wrk::load(address, PAGE_CONNECTIONS, self.scale)
             }
             (PAGE_BY_CLIENT, _) => {
-                let address = server::page(engine);
+                let address = server::page(engine, Importance::Middling);
                 loader::load(address, PAGE_CONNECTIONS, true, self.scale)
             }
             (row, None) => panic!("group B has no row {row}"),

@@ -14,21 +14,21 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::engine::{Engine, Spawn};
+use crate::engine::{Engine, Importance, Spawn};
 
 /// Bytes of one message.
-pub(super) const MESSAGE: usize = 64;
+pub(in crate::groups) const MESSAGE: usize = 64;
 
 /// Starts to echo; the address is where.
-pub(super) fn echo<E: Engine>(engine: &E) -> SocketAddr {
-    serve(engine, echo_connection)
+pub(in crate::groups) fn echo<E: Engine>(engine: &E) -> SocketAddr {
+    serve(engine, Importance::Middling, echo_connection)
 }
 
 /// Starts to serve a page of two words at `/`. Not by `axum::serve`, which would
 /// put the connections into tasks of Tokio's.
-pub(super) fn page<E: Engine>(engine: &E) -> SocketAddr {
+pub(in crate::groups) fn page<E: Engine>(engine: &E, importance: Importance) -> SocketAddr {
     let router = Router::new().route("/", get(async || "hello world"));
-    serve(engine, move |stream| {
+    serve(engine, importance, move |stream| {
         let service = TowerToHyperService::new(router.clone());
         async move {
             // A connection that its client has reset is no news.
@@ -39,7 +39,7 @@ pub(super) fn page<E: Engine>(engine: &E) -> SocketAddr {
     })
 }
 
-fn serve<E, C, F>(engine: &E, connection: C) -> SocketAddr
+fn serve<E, C, F>(engine: &E, importance: Importance, connection: C) -> SocketAddr
 where
     E: Engine,
     C: Fn(TcpStream) -> F + Send + 'static,
@@ -47,7 +47,7 @@ where
 {
     let (sender, receiver) = mpsc::channel();
     let inside = engine.inside();
-    let acceptor = engine.outside().spawn(async move {
+    let acceptor = engine.outside().spawn_at(importance, async move {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("a free port can be bound");
@@ -55,7 +55,7 @@ where
         sender.send(address).expect("the address is waited for");
         while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).expect("TCP has no delay");
-            <E::Inside as Spawn>::detach(inside.spawn(connection(stream)));
+            <E::Inside as Spawn>::detach(inside.spawn_at(importance, connection(stream)));
         }
     });
     <E::Outside as Spawn>::detach(acceptor);

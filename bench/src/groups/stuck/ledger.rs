@@ -9,7 +9,7 @@ use std::{
 
 /// When each thing was due and when it happened.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(in crate::groups) struct Ledger {
     start: Instant,
     /// In nanoseconds since `start`; zero where it has not been so far.
     entries: Box<[Entry]>,
@@ -22,29 +22,29 @@ struct Entry {
 }
 
 impl Ledger {
-    pub(super) fn new(start: Instant, entries: usize) -> Ledger {
+    pub(in crate::groups) fn new(start: Instant, entries: usize) -> Ledger {
         Ledger {
             start,
             entries: (0..entries).map(|_| Entry::default()).collect(),
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::groups) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn due(&self, index: usize, at: Instant) {
+    pub(in crate::groups) fn due(&self, index: usize, at: Instant) {
         self.entries[index].due.store(self.nanoseconds(at), Relaxed);
     }
 
-    pub(super) fn happened(&self, index: usize, at: Instant) {
+    pub(in crate::groups) fn happened(&self, index: usize, at: Instant) {
         self.entries[index]
             .happened
             .store(self.nanoseconds(at), Relaxed);
     }
 
     /// How late each thing that was due by `end` had happened, or was then.
-    pub(super) fn delays(&self, end: Instant) -> Vec<f64> {
+    pub(in crate::groups) fn delays(&self, end: Instant) -> Vec<f64> {
         let end = self.nanoseconds(end);
         let entries = self.entries.iter();
         entries

@@ -69,6 +69,8 @@ pub(super) struct Scene {
     pub(super) hog: Hog,
     pub(super) hogs: usize,
     pub(super) workers: usize,
+    /// How long the hogs run before anything is measured.
+    pub(super) warm_up: Duration,
     pub(super) window: Duration,
 }
 
@@ -83,6 +85,8 @@ impl Scene {
         for _ in 0..WORK_PER_WORKER * self.workers {
             spawn_work(&on.unimportant, chunks.clone());
         }
+        thread::sleep(self.warm_up);
+        let blocks_before = blocks.load(Relaxed);
         let start = Instant::now();
         let end = start + self.window;
         let timers = self.timers(&on.important, start);
@@ -101,7 +105,11 @@ impl Scene {
         readings.extend([
             Reading::detail("threads", Unit::Count, threads),
             Reading::detail("unimportant_work", Unit::PerSecond, work),
-            Reading::detail("blocks", Unit::PerSecond, per_second(blocks.load(Relaxed))),
+            Reading::detail(
+                "blocks",
+                Unit::PerSecond,
+                per_second(blocks.load(Relaxed) - blocks_before),
+            ),
         ]);
         if let Some(counters) = (on.counters)() {
             let hand_offs = counters.hand_offs as f64;

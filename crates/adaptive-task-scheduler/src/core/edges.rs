@@ -164,12 +164,12 @@ pub(crate) fn declare(core: &Core, waiter: TaskId, blocker: TaskId) {
     add(core, waiter, blocker);
     let record = slab::record(blocker);
     if let Some(mut links) = record.live_links(blocker.generation()) {
-        links.dependents.push(waiter);
+        links.rare().dependents.push(waiter);
         return;
     }
     let error = record
         .links_of(blocker.generation())
-        .and_then(|links| links.error.clone());
+        .and_then(|links| links.error());
     release(waiter, error.as_ref());
 }
 
@@ -183,8 +183,9 @@ pub(crate) fn release(dependent: TaskId, error: Option<&TaskError>) {
     };
     links.missing = links.missing.saturating_sub(1);
     let wake = if let (Some(error), Some(name)) = (error, name) {
-        if links.error.is_none() {
-            links.error = Some(TaskError::of_dependency(dependent, name, error.clone()));
+        if links.error().is_none() {
+            let error = TaskError::of_dependency(dependent, name, error.clone());
+            links.set_error(Some(error));
         }
         drop(links);
         match record.word.stop(generation, CONDEMNED) {

@@ -65,7 +65,7 @@ pub(crate) fn shut_down(core: &Core, id: TaskId, claimed: Claimed<'_>) {
 
 fn condemned_for(claimed: &Claimed<'_>, id: TaskId) -> Option<TaskError> {
     let links = claimed.record().links_of(id.generation())?;
-    links.error.clone()
+    links.error()
 }
 
 /// Drops the work, then ends the task. If the work panics while it is dropped,

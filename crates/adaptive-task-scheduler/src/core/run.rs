@@ -21,7 +21,6 @@ use crate::{
 use std::{
     sync::atomic::Ordering::Relaxed,
     task::{Context, Poll},
-    time::Duration,
 };
 
 /// Polls the task that an entry names, if the entry is not stale.
@@ -78,7 +77,7 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
 fn must_stop(claimed: &Claimed<'_>, before: Snapshot) -> bool {
     // A task that has not begun cannot cooperate, and may still be waiting for
     // what it was to run after.
-    let mode = claimed.record().facts.cancel_mode.load(Relaxed);
+    let mode = claimed.record().facts.cancel_mode();
     let drops = mode == CancelMode::Drop as u8 || !before.has(STARTED);
     before.has(CONDEMNED) || (before.has(CANCEL) && drops)
 }
@@ -107,7 +106,7 @@ fn arrive(core: &Core, id: TaskId, claimed: &Claimed<'_>, before: Snapshot, lane
     }
     if from != NO_LANE {
         bump(&core.counters.relocations);
-        let polled = Duration::from_nanos(record.facts.relocated_after.load(Relaxed));
+        let polled = record.facts.relocated_after();
         core.events.emit(|at| Event::Relocated {
             at,
             task: id,

@@ -36,8 +36,10 @@ pub(crate) struct Edge {
     pub(crate) since: u32,
 }
 
-/// A task waits on one or two others, as a rule.
-type Edges = SmallVec<[Edge; 2]>;
+/// A task waits on one other at a time, as a rule.
+type Edges = SmallVec<[Edge; 1]>;
+/// Whom a task that has ended releases.
+type Dependents = SmallVec<[TaskId; 2]>;
 
 /// A change of one count of a blocker (rule L1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,25 +49,36 @@ pub(crate) struct Change {
     pub(crate) plus: Option<u8>,
 }
 
+/// Every task in the table has room for these, alive or not, so what few tasks
+/// need is apart: there may be ten million of them.
 #[derive(Debug)]
 pub(crate) struct Links {
     pub(crate) name: Option<TaskName>,
     /// Whoever awaits the handle.
     pub(crate) join: Option<Waker>,
-    /// Who watches without taking the value.
-    pub(crate) watchers: Vec<Watcher>,
-    /// Who was spawned to run after this.
-    pub(crate) dependents: Vec<TaskId>,
     /// Whom this waits on. Edges to tasks that have ended lend nothing and are
     /// pruned from time to time.
     pub(crate) waits_on: Edges,
-    /// How many edges the last pruning left.
-    pruned_to: usize,
     lent: [i32; LEVELS],
     /// Declared dependencies not finished yet, and one more while the task is
     /// being spawned.
     pub(crate) missing: u32,
+    rare: Option<Box<Rare>>,
+}
+
+/// What only tasks have that others are declared to run after, that are watched,
+/// that have failed, or that wait on many at once.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// Who watches without taking the value.
+    pub(crate) watchers: Vec<Watcher>,
+    /// Who was spawned to run after this.
+    pub(crate) dependents: Dependents,
     pub(crate) error: Option<TaskError>,
+    /// How many edges the last pruning left.
+    pruned_to: usize,
+    /// Where an edge was last taken away.
+    removed_at: usize,
 }
 
 /// Told of the end of a task it watches.
@@ -81,7 +94,7 @@ pub(crate) trait Watching: Send + Sync + std::fmt::Debug {
 pub(crate) struct Ending {
     pub(crate) join: Option<Waker>,
     pub(crate) watchers: Vec<Watcher>,
-    pub(crate) dependents: Vec<TaskId>,
+    pub(crate) dependents: Dependents,
     pub(crate) waits_on: Edges,
     pub(crate) error: Option<TaskError>,
 }
@@ -91,13 +104,27 @@ impl Links {
         Self {
             name: None,
             join: None,
-            watchers: Vec::new(),
-            dependents: Vec::new(),
             waits_on: Edges::new_const(),
-            pruned_to: 0,
             lent: [0; LEVELS],
             missing: 0,
-            error: None,
+            rare: None,
+        }
+    }
+
+    /// What few tasks have; made room for at the first use.
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// How the task failed, or is going to.
+    pub(crate) fn error(&self) -> Option<TaskError> {
+        self.rare.as_ref()?.error.clone()
+    }
+
+    /// Says how the task failed.
+    pub(crate) fn set_error(&mut self, error: Option<TaskError>) {
+        if error.is_some() || self.rare.is_some() {
+            self.rare().error = error;
         }
     }
 
@@ -145,9 +172,12 @@ impl Links {
     /// that a task may wait for any number of others, one after the other or at
     /// once, at a constant cost for each.
     pub(crate) fn add_edge(&mut self, edge: Edge, is_live: impl Fn(TaskId) -> bool) -> Change {
-        if self.waits_on.len() > 2 * self.pruned_to + 8 {
+        if !self.waits_on.spilled() {
+            // So that a task that awaits one after the other needs no room.
             self.waits_on.retain(|edge| is_live(edge.on));
-            self.pruned_to = self.waits_on.len();
+        } else if self.waits_on.len() > 2 * self.rare().pruned_to + 8 {
+            self.waits_on.retain(|edge| is_live(edge.on));
+            self.rare().pruned_to = self.waits_on.len();
         }
         self.waits_on.push(edge);
         Change {
@@ -159,27 +189,51 @@ impl Links {
 
     /// The edge to `on`, if there is one.
     pub(crate) fn edge(&self, on: TaskId) -> Option<Edge> {
-        self.waits_on.iter().find(|edge| edge.on == on).copied()
+        let near = self.rare.as_ref().map_or(0, |rare| rare.removed_at);
+        nearest(&self.waits_on, near, |edge| edge.on == on).map(|at| self.waits_on[at])
     }
 
     /// Takes one edge to `on` away.
+    ///
+    /// It is looked for around the place of the last that was taken away. Since
+    /// the last edge of all takes the place of one that goes, edges that go in
+    /// the order in which they came, or in the reverse, are found at once: a
+    /// task that gives up waiting on a million others does not search a million
+    /// times through a million.
     pub(crate) fn remove_edge(&mut self, on: TaskId) -> Option<Change> {
-        let at = self.waits_on.iter().position(|edge| edge.on == on)?;
+        let near = self.rare.as_ref().map_or(0, |rare| rare.removed_at);
+        let at = nearest(&self.waits_on, near, |edge| edge.on == on)?;
         let edge = self.waits_on.swap_remove(at);
+        if self.waits_on.spilled() {
+            self.rare().removed_at = at;
+        }
         Some(edge.returned())
     }
 
     /// Hands out what an ending task must serve. The name and the error stay
     /// for the handle to read.
     pub(crate) fn take_ending(&mut self) -> Ending {
-        Ending {
+        let mut ending = Ending {
             join: self.join.take(),
-            watchers: std::mem::take(&mut self.watchers),
-            dependents: std::mem::take(&mut self.dependents),
             waits_on: std::mem::take(&mut self.waits_on),
-            error: self.error.clone(),
+            ..Ending::default()
+        };
+        if let Some(rare) = &mut self.rare {
+            ending.watchers = std::mem::take(&mut rare.watchers);
+            ending.dependents = std::mem::take(&mut rare.dependents);
+            ending.error = rare.error.clone();
         }
+        ending
     }
+}
+
+/// The index nearest to `near` of what is looked for.
+fn nearest<T>(among: &[T], near: usize, is_it: impl Fn(&T) -> bool) -> Option<usize> {
+    let near = near.min(among.len());
+    (0..=near.max(among.len() - near)).find_map(|distance| {
+        let here = |at: usize| among.get(at).is_some_and(&is_it).then_some(at);
+        here(near + distance).or_else(|| here(near.checked_sub(distance)?))
+    })
 }
 
 impl Change {
@@ -201,5 +255,65 @@ impl Edge {
             minus: Some(self.lent),
             plus: None,
         }
+    }
+}
+
+#[cfg(all(test, not(any(ats_loom, ats_shuttle))))]
+mod tests {
+    use super::*;
+
+    fn ids(count: u32) -> Vec<TaskId> {
+        (0..count).map(|at| TaskId::new(at, 1)).collect()
+    }
+
+    fn edge(on: TaskId) -> Edge {
+        Edge {
+            on,
+            lent: 2,
+            own: 0,
+            since: 1,
+        }
+    }
+
+    fn waits_on(ids: &[TaskId]) -> Links {
+        let mut links = Links::new();
+        for &id in ids {
+            links.add_edge(edge(id), |_| true);
+        }
+        links
+    }
+
+    #[test]
+    fn edges_go_in_any_order() {
+        let ids = ids(7);
+        for step in 1..7 {
+            let mut links = waits_on(&ids);
+            for turn in 0..7 {
+                let on = ids[turn * step % 7];
+                let change = links.remove_edge(on).expect("it waits on that");
+                assert_eq!((change.to, change.minus), (on, Some(2)));
+                assert_eq!(links.remove_edge(on), None);
+            }
+            assert!(links.waits_on.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_nearest_is_found_on_either_side() {
+        let among = [1, 0, 0, 0, 1];
+        let find = |near| nearest(&among, near, |&one| one == 1);
+        assert_eq!([0, 1, 3, 4, 9].map(find), [0, 0, 4, 4, 4].map(Some));
+        assert_eq!(nearest(&[0; 0], 0, |_| true), None);
+    }
+
+    #[test]
+    fn awaiting_one_after_the_other_needs_no_room() {
+        let ids = ids(50);
+        let mut links = Links::new();
+        for &id in &ids {
+            links.add_edge(edge(id), |_| false);
+            assert!(!links.waits_on.spilled());
+        }
+        assert_eq!(links.waits_on.len(), 1);
     }
 }

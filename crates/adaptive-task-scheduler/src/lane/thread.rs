@@ -82,7 +82,7 @@ pub(crate) fn drive(core: &Core, mut step: impl FnMut(&mut Context<'_>) -> Poll<
 /// its own, a closure where it may block.
 pub(crate) fn run_one(carrying: &Carrying, taken: Taken, lane: Lane) {
     let id = TaskId::from_raw(taken.entry);
-    let is_closure = id.is_some_and(|id| slab::record(id).facts.is_closure.load(Ordering::Relaxed));
+    let is_closure = id.is_some_and(|id| slab::record(id).facts.is_closure());
     if is_closure {
         let _context = carrying.core.handle.enter();
         run::run(carrying, taken, lane);

@@ -120,8 +120,7 @@ impl Core {
             && let Some(better) = class.lane()
             && lane == home(record)
         {
-            let nanos = poll.wall.as_nanos() as u64;
-            record.facts.relocated_after.store(nanos, Relaxed);
+            record.facts.note_relocated_after(poll.wall);
             let _ = record.word.set_lane(id.generation(), better);
         }
     }
@@ -183,7 +182,7 @@ impl Core {
 
 /// Where a task begins when nothing is learned.
 fn home(record: &Record) -> Lane {
-    if record.facts.is_closure.load(Relaxed) {
+    if record.facts.is_closure() {
         Lane::Cpu
     } else {
         Lane::Io

@@ -60,12 +60,12 @@ impl<L: Line> Table<L> {
         donation::add_edge(self, waiter, blocker);
         let record = self.record(blocker);
         if let Some(mut links) = record.live_links(blocker.generation()) {
-            links.dependents.push(waiter);
+            links.rare().dependents.push(waiter);
             return;
         }
         let error = record
             .links_of(blocker.generation())
-            .and_then(|links| links.error.clone());
+            .and_then(|links| links.error());
         self.release(waiter, error.as_ref());
     }
 
@@ -77,9 +77,13 @@ impl<L: Line> Table<L> {
         };
         links.missing = links.missing.saturating_sub(1);
         if let Some(error) = error {
-            if links.error.is_none() {
+            if links.error().is_none() {
                 let error = error.clone();
-                links.error = Some(TaskError::of_dependency(dependent, NAME.into(), error));
+                links.set_error(Some(TaskError::of_dependency(
+                    dependent,
+                    NAME.into(),
+                    error,
+                )));
             }
             drop(links);
             if let Stop::Enqueue(word) = record.word.stop(generation, CONDEMNED) {
@@ -133,7 +137,7 @@ impl<L: Line> Table<L> {
         let links = self.record(id).links_of(id.generation());
         let condemned_for = links
             .filter(|_| is_condemned)
-            .and_then(|links| links.error.clone());
+            .and_then(|links| links.error());
         let error = condemned_for.unwrap_or_else(|| match is_condemned {
             true => TaskError::shut_down(id, NAME.into()),
             false => TaskError::cancelled(id, NAME.into()),
@@ -232,7 +236,7 @@ impl<L: Line> Table<L> {
         let mut ended = self.give_up(id).expect("the task has ended");
         let answer = if failed {
             let links = record.links_of(id.generation());
-            let error = links.and_then(|links| links.error.clone());
+            let error = links.and_then(|links| links.error());
             Err(error.expect("a failed task has an error"))
         } else {
             let mut value: Option<u32> = None;

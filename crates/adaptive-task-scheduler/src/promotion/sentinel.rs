@@ -339,8 +339,7 @@ impl<'a> Sentinel<'a> {
         if record.word.load().lane() != Lane::Io {
             return;
         }
-        let nanos = polled.as_nanos() as u64;
-        record.facts.relocated_after.store(nanos, Ordering::Relaxed);
+        record.facts.note_relocated_after(polled);
         if record.word.set_lane(task.generation(), lane) {
             self.announce_stall(task, poll.waited.unwrap_or_default());
         }

@@ -31,8 +31,9 @@ use std::{
     any::Any,
     panic::Location,
     pin::Pin,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// `facts.last_lane` before the first poll.
@@ -55,12 +56,14 @@ pub(crate) struct Facts {
     pub(crate) watch: AtomicU8,
     pub(crate) own_level: AtomicU8,
     pub(crate) last_lane: AtomicU8,
-    pub(crate) cancel_mode: AtomicU8,
-    pub(crate) is_closure: AtomicBool,
+    /// The cancel mode, and [`CLOSURE`].
+    manner: AtomicU8,
     /// The tick at which its present donors began to wait; 0 if none do.
     pub(crate) waited_since: AtomicU32,
     /// The number of its class.
     pub(crate) class: AtomicU32,
+    /// How long its stuck poll had lasted when it was relocated, microseconds.
+    relocated_after: AtomicU32,
     /// When it was last queued, in nanoseconds after the scheduler's start; 0 if
     /// that was not timed, or told already.
     pub(crate) ready_at: AtomicU64,
@@ -71,13 +74,37 @@ pub(crate) struct Facts {
     /// Nanoseconds after the scheduler's start of its first poll, 0 if nobody
     /// listened to events then or watched the task.
     pub(crate) started: AtomicU64,
-    /// How long its stuck poll had lasted when it was relocated, nanoseconds.
-    pub(crate) relocated_after: AtomicU64,
     site: AtomicPtr<Location<'static>>,
 }
 
+/// In `facts.manner`: the task is a closure.
+const CLOSURE: u8 = 0x80;
+
+impl Facts {
+    /// What cancelling does, as a number of [`CancelMode`](crate::CancelMode).
+    pub(crate) fn cancel_mode(&self) -> u8 {
+        self.manner.load(Relaxed) & !CLOSURE
+    }
+
+    pub(crate) fn is_closure(&self) -> bool {
+        self.manner.load(Relaxed) & CLOSURE != 0
+    }
+
+    pub(crate) fn note_relocated_after(&self, polled: Duration) {
+        let micros = u32::try_from(polled.as_micros()).unwrap_or(u32::MAX);
+        self.relocated_after.store(micros, Relaxed);
+    }
+
+    /// How long its stuck poll had lasted when it was relocated; saturates at
+    /// 71 minutes.
+    pub(crate) fn relocated_after(&self) -> Duration {
+        Duration::from_micros(self.relocated_after.load(Relaxed).into())
+    }
+}
+
 /// On cache lines of its own, so that carriers polling neighbours do not
-/// disturb each other, and what a poll needs in the first of them.
+/// disturb each other, and what a poll needs in the first of them. Three lines,
+/// exactly full: a field more is a line more for each of ten million idle tasks.
 #[repr(C, align(64))]
 pub(crate) struct Record {
     pub(crate) word: TaskWord,
@@ -121,11 +148,10 @@ impl Record {
                 waiter: AtomicU64::new(0),
                 own_level: AtomicU8::new(0),
                 last_lane: AtomicU8::new(NO_LANE),
-                cancel_mode: AtomicU8::new(0),
-                is_closure: AtomicBool::new(false),
+                manner: AtomicU8::new(0),
                 deadline: AtomicU64::new(0),
                 started: AtomicU64::new(0),
-                relocated_after: AtomicU64::new(0),
+                relocated_after: AtomicU32::new(0),
                 site: AtomicPtr::new(std::ptr::null_mut()),
             },
             job: UnsafeCell::new(None),
@@ -146,8 +172,8 @@ impl Record {
         facts.waiter.store(0, Relaxed);
         facts.own_level.store(new.priority.level(), Relaxed);
         facts.last_lane.store(NO_LANE, Relaxed);
-        facts.cancel_mode.store(new.cancel_mode, Relaxed);
-        facts.is_closure.store(new.is_closure, Relaxed);
+        let closure = if new.is_closure { CLOSURE } else { 0 };
+        facts.manner.store(new.cancel_mode | closure, Relaxed);
         facts.deadline.store(new.deadline, Relaxed);
         facts.watch.store(new.watch, Relaxed);
         facts.class.store(new.class, Relaxed);
@@ -287,7 +313,7 @@ fn end_word(record: &Record, error: Option<crate::error::TaskError>) -> (Ending,
     }
     let mut links = record.links.lock();
     let failed = error.is_some();
-    links.error = error;
+    links.set_error(error);
     let before = record.word.end_linked(failed);
     (links.take_ending(), before)
 }
@@ -344,5 +370,15 @@ impl<'a> Ended<'a> {
             *self.record.links.lock() = Links::new();
         }
         self.record.word.close();
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64", not(any(ats_loom, ats_shuttle))))]
+mod tests {
+    use super::Record;
+
+    #[test]
+    fn a_record_takes_three_cache_lines() {
+        assert_eq!(size_of::<Record>(), 3 * 64);
     }
 }

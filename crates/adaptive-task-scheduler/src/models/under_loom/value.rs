@@ -108,12 +108,12 @@ fn watch(table: &Tasks1, id: TaskId) -> Arc<Ends> {
     let ends = Arc::new(Ends::default());
     let record = table.record(id);
     if let Some(mut links) = record.live_links(id.generation()) {
-        links.watchers.push(Arc::clone(&ends) as _);
+        links.rare().watchers.push(Arc::clone(&ends) as _);
         return ends;
     }
     let error = record
         .links_of(id.generation())
-        .and_then(|links| links.error.clone());
+        .and_then(|links| links.error());
     ends.ended(id, error.as_ref());
     ends
 }
