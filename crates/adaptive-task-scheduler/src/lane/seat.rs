@@ -109,13 +109,15 @@ impl Seat {
         }
     }
 
-    /// The sentinel looks at this moment.
-    pub(crate) fn sighted(&self, now: u64) {
+    /// The sentinel looks at this moment. Whether it saw the same poll before.
+    pub(crate) fn sighted(&self, now: u64) -> bool {
         let poll = self.0.poll.load(Relaxed);
-        if poll % 2 == 1 && self.1.poll.load(Relaxed) != poll {
+        let before = self.1.poll.load(Relaxed);
+        if poll % 2 == 1 && before != poll {
             self.1.since.store(now, Relaxed);
             self.1.poll.store(poll, Relaxed);
         }
+        poll % 2 == 1 && before == poll
     }
 
     /// When the sentinel first saw this poll, if it has.

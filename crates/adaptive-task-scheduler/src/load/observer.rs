@@ -59,8 +59,8 @@ impl Observer {
         }
     }
 
-    /// One look. `busy_slots` says how many slots are not parked, `stuck` how many polls have lost their slot.
-    pub(crate) fn look(&mut self, core: &Core, now: Instant, busy_slots: usize, stuck: usize) {
+    /// One look. `busy_slots` says how many slots are at work.
+    pub(crate) fn look(&mut self, core: &Core, now: Instant, busy_slots: usize) {
         let now = core.nanos(now);
         let since = std::mem::replace(&mut self.looked, now);
         let board = &core.load;
@@ -81,7 +81,7 @@ impl Observer {
         board
             .reliefs_at_work
             .store(slots.len() + reserves.len(), Relaxed);
-        board.stuck.store(stuck, Relaxed);
+        board.stuck.store(note_polls(core, now), Relaxed);
         let threads = [
             core.io.count() + reserves.len(),
             core.cpu.started(),
@@ -90,7 +90,6 @@ impl Observer {
         for (lane, threads) in board.lanes.iter().zip(threads) {
             lane.threads.store(threads, Relaxed);
         }
-        note_polls(core, now);
         self.publish_delays_if_due(core, now);
         self.gauge_if_due(core, now);
     }
@@ -155,15 +154,30 @@ impl Observer {
     }
 }
 
-/// Notes on each seat since when its present poll is seen.
-fn note_polls(core: &Core, now: u64) {
-    let note = |seat: &Arc<Seat>| seat.sighted(now);
-    core.io.slots[..core.io.count()]
+/// Notes on each seat since when its present poll is seen. How many carriers of
+/// the I/O lane are in one that was seen before, and have no slot any more.
+fn note_polls(core: &Core, now: u64) -> usize {
+    let holders: Vec<_> = core
+        .io
+        .slots
         .iter()
-        .for_each(|slot| slot.seat.sighted(now));
-    core.io.reliefs.for_each_seat(note);
+        .map(|slot| slot.holder.now().relief())
+        .collect();
+    let mut stuck = 0;
+    for (slot, holder) in core.io.slots[..core.io.count()].iter().zip(&holders) {
+        stuck += usize::from(slot.seat.sighted(now) && holder.is_some());
+    }
+    let mut number = 0;
+    core.io.reliefs.for_each_seat(|seat| {
+        stuck += usize::from(seat.sighted(now) && !holders.contains(&Some(number)));
+        number += 1;
+    });
+    let note = |seat: &Arc<Seat>| {
+        seat.sighted(now);
+    };
     core.cpu.seats().for_each(note);
     core.blocking.for_each_seat(note);
+    stuck
 }
 
 impl LaneBoard {

@@ -31,8 +31,7 @@ impl Sentinel<'_> {
             Some(_) => true,
         };
         let busy = (0..core.io.count()).filter(is_busy).count();
-        self.observer
-            .look(core, Instant::now(), busy, self.displaced.len());
+        self.observer.look(core, Instant::now(), busy);
     }
 
     pub(super) fn sleep_if_quiet(&mut self) {
