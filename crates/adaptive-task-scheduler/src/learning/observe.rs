@@ -65,7 +65,8 @@ impl Core {
     #[inline]
     pub(crate) fn observe(&self, record: &Record, seat: &Seat) -> Observed {
         let tick = self.last_tick();
-        let closely = record.facts.watch.load(Relaxed) & watch::POLLS != 0;
+        let closely =
+            record.facts.watch.load(Relaxed) & watch::POLLS != 0 && self.still_wants(record);
         let probe = (seat.is_first_in(tick) || closely).then(|| Probe::begin(closely));
         Observed { tick, probe }
     }
@@ -79,6 +80,18 @@ impl Core {
             None if self.last_tick().wrapping_sub(observed.tick) >= 2 => self.suspect(record),
             None => {}
         }
+    }
+
+    /// Whether the class of a watched task still wants to know of its polls. A
+    /// million tasks may have been spawned while it did.
+    fn still_wants(&self, record: &Record) -> bool {
+        let wants = self.class_of(record).wants_polls();
+        if !wants {
+            let watch = record.facts.watch.load(Relaxed);
+            let less = watch & !(watch::POLLS | watch::WHOLE);
+            record.facts.watch.store(less, Relaxed);
+        }
+        wants
     }
 
     #[cold]
@@ -105,9 +118,7 @@ impl Core {
             }
             return;
         }
-        let so_far = record.facts.polled.load(Relaxed);
-        let polled = so_far.saturating_add(poll.wall.as_nanos() as u64);
-        record.facts.polled.store(polled, Relaxed);
+        record.facts.add_polled(poll.wall);
         if let Some(change) = class.polled(poll, home(record), self.since_epoch()) {
             self.announce(class, change);
         }
@@ -175,7 +186,7 @@ impl Core {
         }
         let total = self.nanos(Instant::now()).saturating_sub(started);
         let whole = facts.watch.load(Relaxed) & watch::WHOLE != 0;
-        let polled = whole.then(|| Duration::from_nanos(facts.polled.load(Relaxed)));
+        let polled = whole.then(|| facts.polled());
         class.ended(Duration::from_nanos(total), polled);
     }
 }

@@ -88,9 +88,19 @@ pub(crate) fn stamp(core: &Core, facts: &Facts, tick: u32, word: Snapshot) {
     }
 }
 
+/// Moments are counted in units of 64 ns, so that 32 bits hold four minutes.
+const UNIT_BITS: u32 = 6;
+/// From here on the sentinel's ticks tell a delay well enough.
+const COARSE: Duration = Duration::from_secs(60);
+
+/// The present moment in units after the scheduler's start, never 0.
+fn now(core: &Core) -> u32 {
+    ((core.nanos(Instant::now()) >> UNIT_BITS) as u32).max(1)
+}
+
 #[cold]
 fn time(core: &Core, facts: &Facts) {
-    facts.ready_at.store(core.nanos(Instant::now()), Relaxed);
+    facts.ready_at.store(now(core), Relaxed);
 }
 
 /// A task that was queued is about to be polled, at this level.
@@ -103,9 +113,16 @@ pub(crate) fn arrived(core: &Core, facts: &Facts, lane: Lane, level: u8) {
 }
 
 #[cold]
-fn note(core: &Core, facts: &Facts, lane: Lane, level: u8, ready: u64) {
+fn note(core: &Core, facts: &Facts, lane: Lane, level: u8, ready: u32) {
     facts.ready_at.store(0, Relaxed);
-    let delay = core.nanos(Instant::now()).saturating_sub(ready);
+    let ticks = core.tick().wrapping_sub(facts.ready_tick.load(Relaxed));
+    // A thread may not have seen the last tick yet.
+    let coarse = core.config.tick * (ticks as i32).max(0) as u32;
+    let delay = if coarse < COARSE {
+        u64::from(now(core).wrapping_sub(ready)) << UNIT_BITS
+    } else {
+        coarse.as_nanos() as u64
+    };
     let level = usize::from(level).min(LEVELS - 1);
     core.load.delays.of(lane, level).record(delay);
 }

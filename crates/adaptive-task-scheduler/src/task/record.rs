@@ -64,13 +64,13 @@ pub(crate) struct Facts {
     pub(crate) class: AtomicU32,
     /// How long its stuck poll had lasted when it was relocated, microseconds.
     relocated_after: AtomicU32,
-    /// When it was last queued, in nanoseconds after the scheduler's start; 0 if
-    /// that was not timed, or told already.
-    pub(crate) ready_at: AtomicU64,
+    /// Microseconds spent in measured polls, at most some 71 minutes.
+    polled: AtomicU32,
+    /// When it was last queued, as `load::delay` counts; 0 if that was not timed,
+    /// or told already.
+    pub(crate) ready_at: AtomicU32,
     /// The most important of those who wait on it, by id.
     pub(crate) waiter: AtomicU64,
-    /// Nanoseconds spent in measured polls.
-    pub(crate) polled: AtomicU64,
     /// Nanoseconds after the scheduler's start of its first poll, 0 if nobody
     /// listened to events then or watched the task.
     pub(crate) started: AtomicU64,
@@ -88,6 +88,18 @@ impl Facts {
 
     pub(crate) fn is_closure(&self) -> bool {
         self.manner.load(Relaxed) & CLOSURE != 0
+    }
+
+    /// Adds to the time spent in measured polls.
+    pub(crate) fn add_polled(&self, poll: Duration) {
+        let micros = u32::try_from(poll.as_micros()).unwrap_or(u32::MAX);
+        let so_far = self.polled.load(Relaxed);
+        self.polled.store(so_far.saturating_add(micros), Relaxed);
+    }
+
+    /// The time spent in measured polls; saturates at 71 minutes.
+    pub(crate) fn polled(&self) -> Duration {
+        Duration::from_micros(self.polled.load(Relaxed).into())
     }
 
     pub(crate) fn note_relocated_after(&self, polled: Duration) {
@@ -142,9 +154,9 @@ impl Record {
                 ready_tick: AtomicU32::new(0),
                 watch: AtomicU8::new(0),
                 class: AtomicU32::new(0),
-                polled: AtomicU64::new(0),
+                polled: AtomicU32::new(0),
                 waited_since: AtomicU32::new(0),
-                ready_at: AtomicU64::new(0),
+                ready_at: AtomicU32::new(0),
                 waiter: AtomicU64::new(0),
                 own_level: AtomicU8::new(0),
                 last_lane: AtomicU8::new(NO_LANE),
