@@ -465,6 +465,7 @@ impl Core {
         let mut seats: Vec<_> = slots
             .chain(self.io.reliefs.seats())
             .chain(self.cpu.seats().map(Arc::clone))
+            .chain(self.cpu.reserves.seats())
             .collect();
         self.blocking
             .for_each_seat(|seat| seats.push(Arc::clone(seat)));

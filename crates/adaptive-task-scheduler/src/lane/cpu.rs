@@ -118,6 +118,12 @@ impl CpuLane {
         self.idle.at_hand()
     }
 
+    /// How many permits are used elsewhere than on their own threads.
+    pub(crate) fn lent_places(&self) -> usize {
+        let lent = self.lent.lock();
+        lent.iter().filter(|&&each| each != Lent::No).count()
+    }
+
     /// Takes a permit that nobody uses, for somebody else to use.
     pub(crate) fn lend_place(&self) -> Option<usize> {
         let mut lent = self.lent.lock();

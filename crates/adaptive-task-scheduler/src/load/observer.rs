@@ -65,7 +65,9 @@ impl Observer {
         let since = std::mem::replace(&mut self.looked, now);
         let board = &core.load;
         let cpu = core.cpu.seats().filter(|seat| seat.look().is_polling());
-        let busy = [busy_slots, cpu.count(), core.blocking.polling()];
+        // A fork waits on one seat and computes with the places that it borrowed.
+        let cpu = cpu.count() + core.cpu.lent_places();
+        let busy = [busy_slots, cpu, core.blocking.polling()];
         for (lane, busy) in board.lanes.iter().zip(busy) {
             lane.add(since, now, busy);
         }
@@ -176,6 +178,7 @@ fn note_polls(core: &Core, now: u64) -> usize {
         seat.sighted(now);
     };
     core.cpu.seats().for_each(note);
+    core.cpu.reserves.seats().iter().for_each(note);
     core.blocking.for_each_seat(note);
     stuck
 }
