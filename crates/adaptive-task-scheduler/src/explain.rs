@@ -183,7 +183,7 @@ pub struct Deadlock {
 }
 
 pub(crate) fn deadlocks(core: &Core) -> Vec<Deadlock> {
-    let blockers = |id| cycle::blockers(&Everywhere, id);
+    let blockers = |id| cycle::needed(&Everywhere, id);
     let waiting = live_tasks(core)
         .map(|(id, _)| id)
         .filter(|&id| slab::record(id).word.load().has(word::LINKED));

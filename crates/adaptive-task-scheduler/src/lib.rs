@@ -38,6 +38,8 @@ mod group;
 )]
 mod handle;
 #[cfg(not(ats_loom))]
+pub mod sync;
+#[cfg(not(ats_loom))]
 mod watch;
 
 mod error;

@@ -142,6 +142,15 @@ pub(crate) fn begin_wait(
     }
 }
 
+/// What is lent to a node of the graph is lent to `holder` too.
+pub(crate) fn pass_on(core: &Core, node: TaskId, holder: TaskId) {
+    if is_live(&Everywhere, holder) {
+        let now = core.tick();
+        note_waiter(now, node, holder);
+        donation::add_edge_at(&Everywhere, node, holder, now);
+    }
+}
+
 /// A task does not await another any more.
 pub(crate) fn end_wait(waiter: TaskId, blocker: TaskId) {
     end_wait_on(waiter, blocker, || name_of(blocker));

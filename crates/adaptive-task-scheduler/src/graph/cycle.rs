@@ -10,7 +10,7 @@
 //! under it if it closed a cycle. So exactly one waiter of a cycle is told.
 
 use super::{Tasks, is_live};
-use crate::task::id::TaskId;
+use crate::task::{id::TaskId, word};
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Whether anybody waits on the task.
@@ -32,7 +32,7 @@ pub(crate) fn find(tasks: &impl Tasks, waiter: TaskId, blocker: TaskId) -> Optio
     let mut reached_from: HashMap<TaskId, TaskId> = HashMap::from([(blocker, waiter)]);
     let mut open = vec![blocker];
     while let Some(at) = open.pop() {
-        for on in blockers(tasks, at) {
+        for on in needed(tasks, at) {
             if on == waiter {
                 return Some(path(&reached_from, waiter, at));
             }
@@ -53,6 +53,20 @@ pub(crate) fn blockers(tasks: &impl Tasks, id: TaskId) -> Vec<TaskId> {
     };
     let edges = links.waits_on.iter().map(|edge| edge.on);
     edges.filter(|&on| is_live(tasks, on)).collect()
+}
+
+/// The unfinished tasks without all of which `id` cannot go on: none if any of
+/// several is enough.
+pub(crate) fn needed(tasks: &impl Tasks, id: TaskId) -> Vec<TaskId> {
+    let record = tasks.record(id);
+    let any_is_enough = record.word.load().has(word::NODE)
+        && record
+            .links_of(id.generation())
+            .is_some_and(|links| links.missing > 0);
+    if any_is_enough {
+        return Vec::new();
+    }
+    blockers(tasks, id)
 }
 
 fn path(reached_from: &HashMap<TaskId, TaskId>, waiter: TaskId, last: TaskId) -> Vec<TaskId> {

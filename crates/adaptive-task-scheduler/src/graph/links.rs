@@ -61,7 +61,7 @@ pub(crate) struct Links {
     pub(crate) waits_on: Edges,
     lent: [i32; LEVELS],
     /// Declared dependencies not finished yet, and one more while the task is
-    /// being spawned.
+    /// being spawned. Of a node: 1 if any of those it waits on is enough.
     pub(crate) missing: u32,
     rare: Option<Box<Rare>>,
 }
@@ -191,6 +191,13 @@ impl Links {
     pub(crate) fn edge(&self, on: TaskId) -> Option<Edge> {
         let near = self.rare.as_ref().map_or(0, |rare| rare.removed_at);
         nearest(&self.waits_on, near, |edge| edge.on == on).map(|at| self.waits_on[at])
+    }
+
+    /// Says of a node that waiting on it may end by any of those it waits on, so
+    /// that a circle through it is no deadlock.
+    pub(crate) fn set_any_is_enough(&mut self, any: bool) {
+        // A node has no declared dependencies.
+        self.missing = u32::from(any);
     }
 
     /// Takes one edge to `on` away.

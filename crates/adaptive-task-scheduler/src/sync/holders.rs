@@ -1,0 +1,116 @@
+//! Who holds a lock: a few cells that name tasks.
+//!
+//! It owns: the cells, and how many permits each stands for. A cell is taken
+//! and left without a lock; what a reader finds in it may be stale only in the
+//! ways that the protocol of [`super::permits`] allows.
+
+use crate::{
+    primitives::atomic::{
+        AtomicU64, AtomicUsize,
+        Ordering::{Relaxed, SeqCst},
+    },
+    task::id::TaskId,
+};
+use std::array;
+
+/// Which cell names the holder, for as long as it holds.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Hold {
+    owner: Option<TaskId>,
+    cell: u8,
+}
+
+impl Hold {
+    /// Of a holder that is no task, or for which no cell was free.
+    pub(super) const UNKNOWN: Self = Self {
+        owner: None,
+        cell: 0,
+    };
+
+    pub(super) fn owner(&self) -> Option<TaskId> {
+        self.owner
+    }
+
+    /// The cell and whom it names.
+    pub(super) fn named(&self) -> Option<(u8, TaskId)> {
+        self.owner.map(|owner| (self.cell, owner))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Holders<const N: usize> {
+    /// Ids of tasks; 0 in a free cell.
+    cells: [AtomicU64; N],
+    /// For how many permits the cell stands; 0 while that is not known yet.
+    amounts: [AtomicUsize; N],
+}
+
+impl<const N: usize> Holders<N> {
+    pub(super) fn new() -> Self {
+        Self {
+            cells: array::from_fn(|_| AtomicU64::new(0)),
+            amounts: array::from_fn(|_| AtomicUsize::new(0)),
+        }
+    }
+
+    /// Names the task as a holder of `amount` permits.
+    pub(super) fn claim(&self, owner: TaskId, amount: usize) -> Hold {
+        if N == 1 {
+            // There is one holder at a time, and this is it.
+            self.cells[0].store(owner.raw(), SeqCst);
+            return Hold {
+                owner: Some(owner),
+                cell: 0,
+            };
+        }
+        let first = owner.index() as usize;
+        for at in (0..N).map(|step| (first + step) % N) {
+            let cell = &self.cells[at];
+            if cell.load(Relaxed) == 0
+                && cell
+                    .compare_exchange(0, owner.raw(), SeqCst, Relaxed)
+                    .is_ok()
+            {
+                self.amounts[at].store(amount, Relaxed);
+                return Hold {
+                    owner: Some(owner),
+                    cell: at as u8,
+                };
+            }
+        }
+        Hold::UNKNOWN
+    }
+
+    /// Leaves the cell. Once for each hold.
+    pub(super) fn leave(&self, hold: &Hold) {
+        if hold.owner.is_some() {
+            let at = usize::from(hold.cell);
+            if N > 1 {
+                self.amounts[at].store(0, Relaxed);
+            }
+            // Ordered by the release of the permits, which comes after.
+            self.cells[at].store(0, Relaxed);
+        }
+    }
+
+    /// Changes for how many permits the hold stands.
+    pub(super) fn set_amount(&self, hold: &Hold, amount: usize) {
+        if hold.owner.is_some() {
+            self.amounts[usize::from(hold.cell)].store(amount, Relaxed);
+        }
+    }
+
+    /// For how many permits the cell stands.
+    pub(super) fn amount(&self, cell: u8) -> usize {
+        self.amounts[usize::from(cell)].load(Relaxed)
+    }
+
+    /// The cells that name somebody.
+    pub(super) fn named(&self) -> impl Iterator<Item = (u8, TaskId)> + '_ {
+        self.cells
+            .iter()
+            .zip(0..)
+            .filter_map(|(cell, at)| Some((at, TaskId::from_raw(cell.load(SeqCst))?)))
+    }
+}

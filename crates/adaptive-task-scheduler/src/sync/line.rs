@@ -1,0 +1,216 @@
+//! Who waits for a lock, and what the wait graph says of it.
+//!
+//! It owns: the waiters in the order in which they came, those who were granted
+//! what they want but have not been polled since, and the lock's node with its
+//! edges. All of it is under the lock of [`super::permits::Permits`].
+//!
+//! The node exists while there are waiters that are tasks: edges
+//! `waiter -> node` lend to it, and edges `node -> holder` pass that on.
+
+use super::holders::Hold;
+use crate::{
+    core::{edges, finish, inverted},
+    priority::Priority,
+    task::{
+        current,
+        id::{TaskId, TaskName},
+        record, slab,
+    },
+};
+use smallvec::SmallVec;
+use std::task::Waker;
+
+/// The tasks and locks of a circle, in the order of waiting.
+pub(super) type Circle = Vec<(TaskId, TaskName)>;
+
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) key: u64,
+    pub(super) wanted: usize,
+    pub(super) task: Option<TaskId>,
+    pub(super) waker: Waker,
+    /// There is an edge from the task to the node.
+    pub(super) lends: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) key: u64,
+    pub(super) wanted: usize,
+    pub(super) hold: Hold,
+}
+
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) waiting: Vec<Waiter>,
+    granted: Vec<Granted>,
+    next_key: u64,
+    node: Option<TaskId>,
+    /// The cells and tasks to which the node has an edge.
+    lent_to: SmallVec<[(u8, TaskId); 2]>,
+}
+
+impl Line {
+    pub(super) const fn new() -> Self {
+        Self {
+            waiting: Vec::new(),
+            granted: Vec::new(),
+            next_key: 0,
+            node: None,
+            lent_to: SmallVec::new_const(),
+        }
+    }
+
+    /// Adds a waiter at the end. Returns its key.
+    pub(super) fn push(&mut self, wanted: usize, task: Option<TaskId>, waker: Waker) -> u64 {
+        let key = self.next_key;
+        self.next_key += 1;
+        self.waiting.push(Waiter {
+            key,
+            wanted,
+            task,
+            waker,
+            lends: false,
+        });
+        key
+    }
+
+    /// The index of the waiter that comes first: the first come of the highest
+    /// present level.
+    pub(super) fn first(&self) -> Option<usize> {
+        let levels = self.waiting.iter().map(|waiter| level_of(waiter.task));
+        let mut best: Option<(usize, u8)> = None;
+        for (at, level) in levels.enumerate() {
+            if best.is_none_or(|(_, before)| level > before) {
+                best = Some((at, level));
+            }
+        }
+        best.map(|(at, _)| at)
+    }
+
+    pub(super) fn position(&self, key: u64) -> Option<usize> {
+        self.waiting.iter().position(|waiter| waiter.key == key)
+    }
+
+    /// Takes a waiter out; its edge goes.
+    pub(super) fn remove(&mut self, at: usize) -> Waiter {
+        let mut waiter = self.waiting.remove(at);
+        self.end_lending(&mut waiter);
+        waiter
+    }
+
+    /// The same for one that waited for `by`, which has released now.
+    pub(super) fn remove_for(&mut self, at: usize, by: Option<TaskId>) -> Waiter {
+        let waiter = &self.waiting[at];
+        if let (true, Some(task), Some(node), Some(by)) = (waiter.lends, waiter.task, self.node, by)
+        {
+            inverted::note_member(task, node, by);
+        }
+        self.remove(at)
+    }
+
+    fn end_lending(&self, waiter: &mut Waiter) {
+        if std::mem::take(&mut waiter.lends)
+            && let (Some(task), Some(node)) = (waiter.task, self.node)
+        {
+            edges::end_wait(task, node);
+        }
+    }
+
+    pub(super) fn grant(&mut self, granted: Granted) {
+        self.granted.push(granted);
+    }
+
+    pub(super) fn take_granted(&mut self, key: u64) -> Option<Granted> {
+        let at = self.granted.iter().position(|one| one.key == key)?;
+        Some(self.granted.swap_remove(at))
+    }
+
+    /// The node, if there is one.
+    pub(super) fn node(&self) -> Option<TaskId> {
+        self.node
+    }
+
+    /// Makes sure that there is a node, for a wait of `task`. True if it is new:
+    /// the holders must be named to it.
+    pub(super) fn open_node(&mut self, task: TaskId, name: &TaskName) -> bool {
+        if self.node.is_some() {
+            return false;
+        }
+        let name = name.clone();
+        current::with_core_of(slab::record(task), |core| {
+            self.node = core.start_node(name);
+        });
+        self.node.is_some()
+    }
+
+    /// The waiter's task lends to the node. `Err` if that would close a circle.
+    pub(super) fn lend(&mut self, at: usize) -> Result<(), Circle> {
+        let waiter = &mut self.waiting[at];
+        let (Some(task), Some(node)) = (waiter.task, self.node) else {
+            return Ok(());
+        };
+        let mut begun = Ok(());
+        current::with_core_of(slab::record(task), |core| {
+            begun = edges::begin_wait(core, task, node);
+            waiter.lends = begun.is_ok();
+        });
+        begun
+    }
+
+    /// The waiter is another task from now on.
+    pub(super) fn move_to(&mut self, at: usize, task: Option<TaskId>) {
+        let node = self.node;
+        let waiter = &mut self.waiting[at];
+        if std::mem::take(&mut waiter.lends)
+            && let (Some(before), Some(node)) = (waiter.task, node)
+        {
+            edges::end_wait(before, node);
+        }
+        waiter.task = task;
+    }
+
+    /// What is lent to the node is lent to this holder too.
+    pub(super) fn lend_to(&mut self, (cell, task): (u8, TaskId)) {
+        let Some(node) = self.node else { return };
+        if !self.lent_to.contains(&(cell, task)) {
+            current::with_core_of(slab::record(node), |core| edges::pass_on(core, node, task));
+            self.lent_to.push((cell, task));
+        }
+    }
+
+    /// What was lent to this holder is taken back.
+    pub(super) fn take_back(&mut self, hold: &Hold) {
+        let (Some(node), Some(named)) = (self.node, hold.named()) else {
+            return;
+        };
+        if let Some(at) = self.lent_to.iter().position(|one| *one == named) {
+            self.lent_to.swap_remove(at);
+            edges::end_wait(node, named.1);
+        }
+    }
+
+    /// The holders to which the node lends.
+    pub(super) fn lent_to(&self) -> &[(u8, TaskId)] {
+        &self.lent_to
+    }
+
+    /// Ends the node; nobody waits any more.
+    pub(super) fn close_node(&mut self) {
+        self.lent_to.clear();
+        if let Some(node) = self.node.take() {
+            let (ending, ended) = record::end_node(slab::record(node));
+            finish::serve(node, ending, None);
+            finish::free(node, ended);
+        }
+    }
+}
+
+/// The present effective level of a waiter.
+fn level_of(task: Option<TaskId>) -> u8 {
+    let word = task.map(|task| (task, slab::record(task).word.load()));
+    match word {
+        Some((task, word)) if word.generation() == task.generation() => word.level(),
+        _ => Priority::default().level(),
+    }
+}

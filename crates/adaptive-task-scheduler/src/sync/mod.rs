@@ -1,0 +1,74 @@
+//! Locks that lend priority.
+//!
+//! [`Mutex`], [`RwLock`] and [`Semaphore`] have the methods of `tokio::sync`'s,
+//! and differ in what they know of tasks:
+//!
+//! - *Order.* The waiter of the highest effective priority comes first, and
+//!   first come, first served within a level. Priorities are read when
+//!   something is released, so a waiter that was boosted meanwhile counts as
+//!   boosted. The order is strict: while the first in line wants more than
+//!   there is, nobody behind it is served, and nobody barges in.
+//! - *Donation.* Tasks that wait lend their priority to the tasks that hold the
+//!   lock, at once, and through chains of locks and awaits. It is taken back when
+//!   the lock is released or the wait is given up.
+//! - *Deadlocks.* A task whose wait would close a circle of tasks and locks is
+//!   told so, with the names of all of them. [`Mutex::lock`],
+//!   [`RwLock::read`] and [`RwLock::write`] cannot return an error, so there the
+//!   task ends with it ([`TaskError::is_cycle`](crate::TaskError::is_cycle)), and
+//!   what it held is released; [`Semaphore::acquire`] returns it.
+//!
+//! Outside tasks of a scheduler they work like Tokio's: such a waiter counts as
+//! of [`Priority::default`](crate::Priority), lends nothing and is lent nothing.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! use adaptive_task_scheduler::{sync::Mutex, Scheduler};
+//! use std::sync::Arc;
+//!
+//! let scheduler = Scheduler::new();
+//! let sum = Arc::new(Mutex::named("sum", 0));
+//! let mut tasks = scheduler.group();
+//! for n in 1..=3 {
+//!     let sum = Arc::clone(&sum);
+//!     tasks.spawn(async move { *sum.lock().await += n });
+//! }
+//! while tasks.join_next().await.is_some() {}
+//! assert_eq!(*sum.lock().await, 6);
+//! # })
+//! ```
+//!
+//! # Who holds it
+//!
+//! A task that acquires a lock is its holder until the guard is dropped, also
+//! if the guard is given to another task. Eight readers or holders of permits are
+//! known at a time; further ones hold what they have, but are lent nothing.
+//!
+//! # What is not done
+//!
+//! - A deadlock through a semaphore is told only where it is certain: if all
+//!   permits that there are belong to one task. Where several hold permits, any of
+//!   them may release one, so circles through such a semaphore are not looked for.
+//! - Waits of branches of one task (`join!`, `select!`) count as waits of the
+//!   whole task: a circle that another branch would have opened is reported.
+//! - A lock that was granted to a task which is not polled for long is held by
+//!   it; that is not reported (the case of tokio#6450).
+//! - Acquiring takes nothing from Tokio's cooperative budget.
+//! - Choosing the next waiter looks at all of them, so a release with `n` waiters
+//!   costs `n` steps.
+
+mod acquire;
+mod holders;
+mod line;
+mod permits;
+
+#[allow(
+    unsafe_code,
+    reason = "the value's cell; cites the rules of its module"
+)]
+mod mutex;
+mod semaphore;
+
+pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
+pub use semaphore::{
+    AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
+};

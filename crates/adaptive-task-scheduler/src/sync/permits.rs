@@ -1,0 +1,392 @@
+//! The lock on which all locks are built: permits that are counted, and waiters
+//! ordered by priority.
+//!
+//! It owns: the state (how many permits are free, and two flags), the holders'
+//! cells, and the line of waiters. While WAITERS is set, the state changes only
+//! under the line's lock; while it is not, one compare-and-swap takes or gives.
+//!
+//! Protocol:
+//!
+//! 1. Who takes permits without waiting swaps the state, (2.) writes its task into
+//!    a cell, and (3.) reads the state again: if WAITERS is set by now, it takes
+//!    the line's lock and has the node lend to it.
+//! 4. The first waiter, under the line's lock, sets WAITERS, and (5.) then reads
+//!    the cells. Both pairs are sequentially consistent, so of a holder and a first
+//!    waiter that meet, at least one sees the other: the edge is there, and it is
+//!    there once, because it is noted under the line's lock.
+//! 6. Who releases leaves its cell and then swaps the state. If WAITERS is set, it
+//!    takes the line's lock, has its edge taken away, adds its permits, and serves
+//!    the line: the first waiter gets its permits directly, is named as holder,
+//!    and only then woken. So a task that begins another wait after that finds all
+//!    edges that point to it.
+//! 7. A waiting future that is dropped leaves the line, or gives back what it was
+//!    granted meanwhile. Either way the line is served anew.
+//!
+//! Cells that a first waiter reads belong to holders who have not yet swapped the
+//! state for their release, because they leave the cell before; these find WAITERS
+//! set and come by (6).
+//!
+//! Known race, harmless: of two holds of one task in one cell after the other, the
+//! first one's release may take the second one's edge away. That hold is lent
+//! nothing then.
+
+use super::{
+    acquire::Acquire,
+    holders::{Hold, Holders},
+    line::{Circle, Granted, Line},
+};
+use crate::{
+    primitives::{
+        Mutex,
+        atomic::{
+            AtomicUsize,
+            Ordering::{AcqRel, Acquire as Acq, Relaxed, SeqCst},
+        },
+    },
+    quietly::quietly,
+    task::{
+        current,
+        id::{TaskId, TaskName},
+        slab,
+    },
+};
+use smallvec::SmallVec;
+use std::task::Waker;
+
+/// Somebody waits, or is being served.
+const WAITERS: usize = 1;
+const CLOSED: usize = 2;
+const SHIFT: u32 = 2;
+
+/// The most permits that there may be, as in Tokio.
+pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
+
+/// Whom a wait for several holders waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WaitFor {
+    /// All of them.
+    All,
+    /// Any of them may be enough.
+    Any,
+}
+
+/// Why there are no permits.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Others have them, or are to get them first.
+    NoPermits,
+    Closed,
+    /// Waiting would have closed this circle.
+    Deadlock(Circle),
+}
+
+pub(super) type Wakers = SmallVec<[Waker; 1]>;
+
+pub(super) fn wake_all(wakers: Wakers) {
+    for waker in wakers {
+        quietly(|| waker.wake());
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Permits<const N: usize> {
+    /// How many are free, above the flags.
+    state: AtomicUsize,
+    holders: Holders<N>,
+    /// How many there are, free or held.
+    total: AtomicUsize,
+    wait_for: WaitFor,
+    name: TaskName,
+    pub(super) line: Mutex<Line>,
+}
+
+impl<const N: usize> Permits<N> {
+    pub(super) fn new(permits: usize, wait_for: WaitFor, name: TaskName) -> Self {
+        assert!(
+            permits <= MAX_PERMITS,
+            "a semaphore has at most {MAX_PERMITS} permits, not {permits}"
+        );
+        Self {
+            state: AtomicUsize::new(permits << SHIFT),
+            holders: Holders::new(),
+            total: AtomicUsize::new(permits),
+            wait_for,
+            name,
+            line: Mutex::new(Line::new()),
+        }
+    }
+
+    pub(super) fn name(&self) -> &TaskName {
+        &self.name
+    }
+
+    /// How many are free.
+    pub(super) fn available(&self) -> usize {
+        self.state.load(Acq) >> SHIFT
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.load(Acq) & CLOSED != 0
+    }
+
+    /// Takes permits if they are free and nobody waits (steps 1 to 3).
+    pub(super) fn try_take(&self, wanted: usize) -> Result<Hold, Refusal> {
+        let mut now = self.state.load(Acq);
+        loop {
+            if now & CLOSED != 0 {
+                return Err(Refusal::Closed);
+            }
+            if wanted > 0 && (now & WAITERS != 0 || now >> SHIFT < wanted) {
+                return Err(Refusal::NoPermits);
+            }
+            let next = now - (wanted << SHIFT);
+            match self.state.compare_exchange_weak(now, next, AcqRel, Acq) {
+                Ok(_) => return Ok(self.hold(wanted)),
+                Err(found) => now = found,
+            }
+        }
+    }
+
+    /// Waits for permits. They are given in the order of priority.
+    pub(super) fn acquire(&self, wanted: usize) -> Acquire<'_, N> {
+        Acquire::new(self, wanted)
+    }
+
+    /// Names the current task as the holder (steps 2 and 3).
+    fn hold(&self, amount: usize) -> Hold {
+        let Some(task) = current::task().filter(|_| amount > 0) else {
+            return Hold::UNKNOWN;
+        };
+        let hold = self.holders.claim(task, amount);
+        if self.state.load(SeqCst) & WAITERS != 0
+            && let Some(named) = hold.named()
+        {
+            let mut line = self.line.lock();
+            if self.state.load(SeqCst) & WAITERS != 0 {
+                self.doubt(&line);
+                line.lend_to(named);
+                self.judge(&line);
+            }
+        }
+        hold
+    }
+
+    /// Gives permits back (step 6).
+    pub(super) fn release(&self, hold: Hold, amount: usize) {
+        self.holders.leave(&hold);
+        let mut now = self.state.load(Relaxed);
+        while now & WAITERS == 0 {
+            let next = now + (amount << SHIFT);
+            match self.state.compare_exchange_weak(now, next, AcqRel, Relaxed) {
+                Ok(_) => return,
+                Err(found) => now = found,
+            }
+        }
+        let mut line = self.line.lock();
+        line.take_back(&hold);
+        self.state.fetch_add(amount << SHIFT, AcqRel);
+        let wakers = self.serve(&mut line, hold.owner());
+        drop(line);
+        wake_all(wakers);
+    }
+
+    /// Adds permits that nobody held.
+    pub(super) fn add(&self, amount: usize) {
+        let before = self.total.fetch_add(amount, AcqRel);
+        assert!(
+            amount <= MAX_PERMITS && before <= MAX_PERMITS - amount,
+            "a semaphore has at most {MAX_PERMITS} permits, not {before} and {amount} more"
+        );
+        self.release(Hold::UNKNOWN, amount);
+    }
+
+    /// A holder's permits are no more.
+    pub(super) fn forget(&self, hold: Hold, amount: usize) {
+        self.total.fetch_sub(amount, AcqRel);
+        self.release(hold, 0);
+    }
+
+    /// Takes up to so many free permits away for good. How many it were.
+    pub(super) fn take_away(&self, amount: usize) -> usize {
+        let line = self.line.lock();
+        let mut now = self.state.load(Acq);
+        loop {
+            let taken = amount.min(now >> SHIFT);
+            let next = now - (taken << SHIFT);
+            match self.state.compare_exchange_weak(now, next, AcqRel, Acq) {
+                Ok(_) => {
+                    self.total.fetch_sub(taken, AcqRel);
+                    drop(line);
+                    return taken;
+                }
+                Err(found) => now = found,
+            }
+        }
+    }
+
+    /// A part of a hold becomes one of its own.
+    pub(super) fn split(&self, hold: &Hold, left: usize, split: usize) -> Hold {
+        let mut line = self.line.lock();
+        self.doubt(&line);
+        self.holders.set_amount(hold, left);
+        let part = match hold.owner() {
+            Some(owner) if split > 0 => self.holders.claim(owner, split),
+            _ => Hold::UNKNOWN,
+        };
+        if let Some(named) = part.named() {
+            line.lend_to(named);
+        }
+        self.judge(&line);
+        part
+    }
+
+    /// Two holds become one, of `amount` permits.
+    pub(super) fn merge(&self, hold: &Hold, other: Hold, amount: usize) {
+        let mut line = self.line.lock();
+        line.take_back(&other);
+        self.holders.leave(&other);
+        self.holders.set_amount(hold, amount);
+        self.judge(&line);
+    }
+
+    /// Refuses all who wait or come later.
+    pub(super) fn close(&self) {
+        let mut line = self.line.lock();
+        self.state.fetch_or(CLOSED, SeqCst);
+        let mut wakers = Wakers::new();
+        while !line.waiting.is_empty() {
+            wakers.push(line.remove(0).waker);
+        }
+        wakers.extend(self.serve(&mut line, None));
+        drop(line);
+        wake_all(wakers);
+    }
+
+    /// Takes permits under the line's lock, or says that somebody waits now
+    /// (step 4).
+    pub(super) fn take_or_wait(&self, wanted: usize) -> Result<(), Refusal> {
+        let mut now = self.state.load(SeqCst);
+        loop {
+            if now & CLOSED != 0 {
+                return Err(Refusal::Closed);
+            }
+            if now & WAITERS != 0 {
+                return Err(Refusal::NoPermits);
+            }
+            let takes = now >> SHIFT >= wanted;
+            let next = if takes {
+                now - (wanted << SHIFT)
+            } else {
+                now | WAITERS
+            };
+            match self.state.compare_exchange(now, next, SeqCst, SeqCst) {
+                Ok(_) if takes => return Ok(()),
+                Ok(_) => return Err(Refusal::NoPermits),
+                Err(found) => now = found,
+            }
+        }
+    }
+
+    /// Names the holder of what `take_or_wait` gave; not under the line's lock.
+    pub(super) fn taken(&self, wanted: usize) -> Hold {
+        self.hold(wanted)
+    }
+
+    /// Gives permits to those who come first, while there are enough; `by` has
+    /// just released. The caller wakes, without the line's lock.
+    pub(super) fn serve(&self, line: &mut Line, by: Option<TaskId>) -> Wakers {
+        let mut wakers = Wakers::new();
+        self.doubt(line);
+        while let Some(at) = line.first() {
+            let wanted = line.waiting[at].wanted;
+            if self.available() < wanted {
+                break;
+            }
+            self.state.fetch_sub(wanted << SHIFT, AcqRel);
+            let waiter = line.remove_for(at, by);
+            let hold = match waiter.task {
+                Some(task) => self.holders.claim(task, wanted),
+                None => Hold::UNKNOWN,
+            };
+            if let Some(named) = hold.named()
+                && !line.waiting.is_empty()
+            {
+                line.lend_to(named);
+            }
+            line.grant(Granted {
+                key: waiter.key,
+                wanted,
+                hold,
+            });
+            wakers.push(waiter.waker);
+        }
+        if line.waiting.is_empty() {
+            line.close_node();
+            self.state.fetch_and(!WAITERS, AcqRel);
+        } else {
+            self.judge(line);
+        }
+        wakers
+    }
+
+    /// Has the waiter's task lend to the holders (step 5).
+    pub(super) fn begin_lending(&self, line: &mut Line, at: usize) -> Result<(), Circle> {
+        let Some(task) = line.waiting[at].task else {
+            return Ok(());
+        };
+        if line.open_node(task, &self.name) {
+            for named in self.holders.named() {
+                line.lend_to(named);
+            }
+        }
+        self.judge(line);
+        line.lend(at)
+    }
+
+    /// Gives what was granted to one task to another.
+    pub(super) fn pass_on(
+        &self,
+        line: &mut Line,
+        hold: Hold,
+        task: Option<TaskId>,
+        amount: usize,
+    ) -> Hold {
+        self.doubt(line);
+        line.take_back(&hold);
+        self.holders.leave(&hold);
+        let hold = match task {
+            Some(task) => self.holders.claim(task, amount),
+            None => Hold::UNKNOWN,
+        };
+        if let Some(named) = hold.named() {
+            line.lend_to(named);
+        }
+        self.judge(line);
+        hold
+    }
+
+    /// While holders change, no circle is certain; [`judge`](Self::judge) comes
+    /// after.
+    fn doubt(&self, line: &Line) {
+        if let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any)
+            && let Some(mut links) = slab::record(node).live_links(node.generation())
+        {
+            links.set_any_is_enough(true);
+        }
+    }
+
+    /// Says whether a circle through the node is certain to be a deadlock.
+    fn judge(&self, line: &Line) {
+        let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any) else {
+            return;
+        };
+        let lent_to = line.lent_to();
+        let is_one = lent_to.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        let amounts = lent_to.iter().map(|(cell, _)| self.holders.amount(*cell));
+        let known = amounts.sum::<usize>() + self.available();
+        let certain = is_one && known == self.total.load(Acq);
+        if let Some(mut links) = slab::record(node).live_links(node.generation()) {
+            links.set_any_is_enough(!certain);
+        }
+    }
+}
