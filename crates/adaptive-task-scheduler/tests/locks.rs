@@ -4,12 +4,12 @@ mod support;
 
 use adaptive_task_scheduler::{
     Priority, Scheduler, TaskError, TaskHandle, TaskState,
-    sync::{Mutex, Semaphore, TryAcquireError},
+    sync::{Mutex, RwLock, Semaphore, TryAcquireError},
 };
 use std::{
     future::Future,
     sync::Arc,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 use support::{Order, join_all, one_slot, until, wait_for};
 use tokio::sync::oneshot;
@@ -219,4 +219,268 @@ fn a_deadlock_of_two_mutexes_names_both_tasks_and_both_locks() {
     check_circle(&error, &["pong", "left", "ping", "right"]);
     join_all([ping.task]);
     assert!(left.try_lock().is_ok() && right.try_lock().is_ok());
+}
+
+#[test]
+fn a_task_that_locks_what_it_holds_is_told() {
+    let scheduler = one_slot();
+    let lock = mutex("lock");
+    let inside = Arc::clone(&lock);
+    let task = scheduler.task().name("twice").spawn(async move {
+        let _one = inside.lock().await;
+        let _other = inside.lock().await;
+    });
+    check_circle(&wait_for("twice", task).unwrap_err(), &["twice", "lock"]);
+    assert!(lock.try_lock().is_ok());
+}
+
+#[test]
+fn a_circle_of_a_lock_and_an_await_is_told() {
+    let scheduler = one_slot();
+    let lock = mutex("lock");
+    let (tell, told) = oneshot::channel::<TaskHandle<()>>();
+    let inside = Arc::clone(&lock);
+    let parent = scheduler.task().name("parent").spawn(async move {
+        let _guard = inside.lock().await;
+        let child = told.await.unwrap();
+        assert!(child.await.unwrap_err().is_cycle());
+    });
+    until_suspended(&parent);
+    let child = scheduler.task().name("child");
+    let child = child.spawn(async move {
+        // The parent awaits this already.
+        adaptive_task_scheduler::yield_now().await;
+        let _guard = lock.lock().await;
+    });
+    // Whichever of the two waits is the later one is told.
+    let outcome = child.watch();
+    tell.send(child).unwrap();
+    let parent = wait_for("parent", parent);
+    let child = wait_for("child", outcome);
+    match (parent, child) {
+        (Ok(()), Err(error)) => check_circle(&error, &["child", "lock", "parent"]),
+        (Ok(()), Ok(())) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn waiting_for_permits_that_the_task_has_itself_is_an_error() {
+    let scheduler = one_slot();
+    let semaphore = Arc::new(Semaphore::named("permits", 2));
+    let inside = Arc::clone(&semaphore);
+    let task = scheduler.task().name("greedy").spawn(async move {
+        let _held = inside.acquire_many(2).await.unwrap();
+        inside.acquire().await.map(drop)
+    });
+    let error = wait_for("greedy", task).unwrap().unwrap_err();
+    assert!(error.is_deadlock() && !error.is_closed());
+    let names: Vec<_> = error
+        .cycle()
+        .unwrap()
+        .iter()
+        .map(|(_, name)| name)
+        .collect();
+    assert_eq!(names, ["greedy", "permits"]);
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
+#[test]
+fn a_circle_through_one_of_several_holders_is_no_deadlock() {
+    let scheduler = one_slot();
+    let semaphore = Arc::new(Semaphore::named("permits", 2));
+    let elsewhere = Arc::clone(&semaphore).try_acquire_owned().unwrap();
+    let inside = Arc::clone(&semaphore);
+    let task = scheduler.task().name("greedy").spawn(async move {
+        let _held = inside.acquire().await.unwrap();
+        inside.acquire().await.map(drop)
+    });
+    until_suspended(&task);
+    drop(elsewhere);
+    wait_for("greedy", task).unwrap().unwrap();
+}
+
+#[test]
+fn all_holders_of_permits_are_lent_to() {
+    let scheduler = one_slot();
+    let semaphore = Arc::new(Semaphore::new(2));
+    let spawn = |priority, permits| {
+        let (go, gone) = oneshot::channel();
+        let inside = Arc::clone(&semaphore);
+        let task = scheduler.task().priority(priority).spawn(async move {
+            let _held = inside.acquire_many(permits).await.unwrap();
+            gone.await.unwrap();
+        });
+        until_suspended(&task);
+        Holder { task, go }
+    };
+    let (one, other) = (spawn(Free, 1), spawn(Batch, 1));
+    let waiter = spawn(Production, 1);
+    assert_eq!(one.task.effective_priority(), Production);
+    assert_eq!(other.task.effective_priority(), Production);
+    other.go.send(()).unwrap();
+    join_all([other.task]);
+    assert_eq!(one.task.effective_priority(), Free);
+    for holder in [one, waiter] {
+        holder.go.send(()).unwrap();
+        join_all([holder.task]);
+    }
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
+#[test]
+fn closing_a_semaphore_refuses_all_who_wait_or_come_later() {
+    let scheduler = one_slot();
+    let semaphore = Arc::new(Semaphore::new(0));
+    let inside = Arc::clone(&semaphore);
+    let waiter = scheduler.spawn(async move { inside.acquire().await.map(drop) });
+    until_suspended(&waiter);
+    semaphore.close();
+    let error = wait_for("waiter", waiter).unwrap().unwrap_err();
+    assert!(error.is_closed() && !error.is_deadlock());
+    assert!(semaphore.is_closed());
+    let refused = semaphore.try_acquire().unwrap_err();
+    assert_eq!(refused, TryAcquireError::Closed);
+    assert!(wait_for("acquire", semaphore.acquire()).is_err());
+}
+
+#[test]
+fn permits_are_split_merged_forgotten_and_added() {
+    let semaphore = Arc::new(Semaphore::new(5));
+    let mut some = semaphore.try_acquire_many(4).unwrap();
+    assert!(some.split(5).is_none());
+    let part = some.split(1).unwrap();
+    assert_eq!((some.num_permits(), part.num_permits()), (3, 1));
+    drop(part);
+    assert_eq!(semaphore.available_permits(), 2);
+    some.merge(semaphore.try_acquire().unwrap());
+    assert_eq!(some.num_permits(), 4);
+    some.forget();
+    assert_eq!(semaphore.available_permits(), 1);
+    semaphore.add_permits(2);
+    assert_eq!(semaphore.forget_permits(7), 3);
+    assert_eq!(semaphore.available_permits(), 0);
+    semaphore.add_permits(1);
+    let owned = Arc::clone(&semaphore).try_acquire_owned().unwrap();
+    assert_eq!(owned.num_permits(), 1);
+}
+
+#[test]
+fn readers_share_and_a_writer_waits_for_all_of_them() {
+    let lock = Arc::new(RwLock::new(1));
+    let (one, other) = (lock.try_read().unwrap(), lock.try_read().unwrap());
+    assert!(lock.try_write().is_err());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut writer = Box::pin(lock.write());
+    assert!(writer.as_mut().poll(&mut cx).is_pending());
+    assert!(lock.try_read().is_err(), "nobody overtakes the writer");
+    drop(one);
+    assert!(writer.as_mut().poll(&mut cx).is_pending());
+    drop(other);
+    let Poll::Ready(mut written) = writer.as_mut().poll(&mut cx) else {
+        panic!("the writer has all it needs");
+    };
+    *written += 1;
+    assert!(lock.try_read().is_err());
+    let read = written.downgrade();
+    assert_eq!((*read, *lock.try_read().unwrap()), (2, 2));
+    assert!(lock.try_write().is_err());
+    drop(read);
+    drop(writer);
+    *Arc::clone(&lock).try_write_owned().unwrap() += 1;
+    assert_eq!(*Arc::clone(&lock).try_read_owned().unwrap(), 3);
+}
+
+#[test]
+fn a_writer_lends_to_all_readers_and_a_reader_to_the_writer() {
+    let scheduler = one_slot();
+    let lock = Arc::new(RwLock::named("table", ()));
+    let spawn = |priority, writes| {
+        let (go, gone) = oneshot::channel();
+        let lock = Arc::clone(&lock);
+        let task = scheduler.task().priority(priority).spawn(async move {
+            if writes {
+                let _guard = lock.write().await;
+                gone.await.unwrap();
+            } else {
+                let _guard = lock.read().await;
+                gone.await.unwrap();
+            }
+        });
+        until_suspended(&task);
+        Holder { task, go }
+    };
+    let (one, other) = (spawn(Free, false), spawn(Batch, false));
+    let writer = spawn(Mid, true);
+    assert_eq!(one.task.effective_priority(), Mid);
+    assert_eq!(other.task.effective_priority(), Mid);
+    // More important than the writer, so it does not wait behind it.
+    let third = spawn(Monitoring, false);
+    assert_eq!(third.task.effective_priority(), Monitoring);
+    for holder in [one, other, third] {
+        holder.go.send(()).unwrap();
+        join_all([holder.task]);
+    }
+    let reader = spawn(Production, false);
+    assert_eq!(writer.task.effective_priority(), Production);
+    for holder in [writer, reader] {
+        holder.go.send(()).unwrap();
+        join_all([holder.task]);
+    }
+}
+
+#[test]
+fn threads_and_closures_wait_by_blocking() {
+    let scheduler = one_slot();
+    let lock = Arc::new(Mutex::new(0));
+    let guard = Arc::clone(&lock).blocking_lock_owned();
+    let inside = Arc::clone(&lock);
+    let closure = scheduler.task().priority(Batch);
+    let closure = closure
+        .blocking()
+        .spawn_fn(move || *inside.blocking_lock() += 1);
+    drop(guard);
+    wait_for("closure", closure).unwrap();
+    assert_eq!(*lock.blocking_lock(), 1);
+    let table = RwLock::new(0);
+    *table.blocking_write() += 1;
+    assert_eq!(*table.blocking_read(), 1);
+    let task = scheduler.spawn(async move { *lock.blocking_lock() });
+    let error = wait_for("asynchronous code", task).unwrap_err();
+    assert!(error.is_panic(), "{error}");
+}
+
+#[test]
+fn many_tasks_and_threads_never_hold_it_together() {
+    let scheduler = support::plain().io_slots(2).build_runtime().unwrap();
+    let (sum, table) = (Arc::new(Mutex::new(0)), Arc::new(RwLock::new((0, 0))));
+    let permits = Arc::new(Semaphore::new(3));
+    let tasks: Vec<_> = (0..40)
+        .map(|at| {
+            let (sum, table) = (Arc::clone(&sum), Arc::clone(&table));
+            let permits = Arc::clone(&permits);
+            let priority = Priority::ALL[at % 5];
+            scheduler.task().priority(priority).spawn(async move {
+                for _ in 0..100 {
+                    let permit = permits.acquire_many(1 + at as u32 % 3).await.unwrap();
+                    *sum.lock().await += 1;
+                    if at % 4 == 0 {
+                        let mut table = table.write().await;
+                        table.0 += 1;
+                        adaptive_task_scheduler::yield_now().await;
+                        table.1 += 1;
+                    } else {
+                        let table = table.read().await;
+                        assert_eq!(table.0, table.1);
+                        adaptive_task_scheduler::yield_now().await;
+                    }
+                    drop(permit);
+                }
+            })
+        })
+        .collect();
+    join_all(tasks);
+    assert_eq!(*sum.blocking_lock(), 4_000);
+    assert_eq!(*table.blocking_read(), (1_000, 1_000));
+    assert_eq!(permits.available_permits(), 3);
 }

@@ -66,9 +66,17 @@ mod permits;
     reason = "the value's cell; cites the rules of its module"
 )]
 mod mutex;
+#[allow(
+    unsafe_code,
+    reason = "the value's cell; cites the rules of its module"
+)]
+mod rwlock;
 mod semaphore;
 
 pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
+pub use rwlock::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
 };
