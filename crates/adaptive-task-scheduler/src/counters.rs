@@ -23,6 +23,7 @@ pub(crate) struct Counters {
     pub(crate) hand_offs: AtomicU64,
     pub(crate) take_backs: AtomicU64,
     pub(crate) gave_way: AtomicU64,
+    pub(crate) unused_grants: AtomicU64,
     pub(crate) wakes: AtomicU64,
     pub(crate) threads: AtomicUsize,
     pub(crate) peak_threads: AtomicUsize,
@@ -123,6 +124,9 @@ pub struct Stats {
     pub take_backs: u64,
     /// How often a task on the CPU lane gave way at a checkpoint.
     pub gave_way: u64,
+    /// Locks of [`sync`](crate::sync) that were granted to a task and not taken up
+    /// for 100 ms.
+    pub unused_grants: u64,
     /// Queue entries that turned out stale.
     pub stale_entries: u64,
     /// Threads of the scheduler's own, now: the sentinel, reliefs, CPU

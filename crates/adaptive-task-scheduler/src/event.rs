@@ -153,6 +153,16 @@ pub enum Event {
         expected: Duration,
         boosted: Option<Priority>,
     },
+    /// A lock of [`sync`](crate::sync) was granted to a task this long ago, and the
+    /// future that waits for it was not polled since: the task is not polled, or
+    /// polls something else. Nobody else can have the lock.
+    GrantUnused {
+        at: Instant,
+        task: TaskId,
+        name: TaskName,
+        lock: TaskName,
+        granted: Duration,
+    },
     /// A thread could not be started. Nothing is lost, but the machine is full.
     ThreadFailed {
         at: Instant,
@@ -208,6 +218,7 @@ impl Event {
             | Event::Learned { at, .. }
             | Event::Unlearned { at, .. }
             | Event::DeadlineAtRisk { at, .. }
+            | Event::GrantUnused { at, .. }
             | Event::ThreadFailed { at, .. } => *at,
         }
     }
@@ -226,6 +237,7 @@ impl Event {
             | Event::HandedOff { task, .. }
             | Event::Completed { task, .. }
             | Event::DeadlineAtRisk { task, .. }
+            | Event::GrantUnused { task, .. }
             | Event::Failed { task, .. } => Some(*task),
             Event::TakenBack { .. }
             | Event::Learned { .. }
@@ -384,6 +396,11 @@ fn trace(event: &Event) {
         }
         Event::ThreadFailed { purpose, error, .. } => {
             tracing::warn!(target: "adaptive_task_scheduler", purpose, error, "thread failed");
+        }
+        Event::GrantUnused {
+            task, name, lock, ..
+        } => {
+            tracing::warn!(target: "adaptive_task_scheduler", %task, %name, %lock, "grant unused");
         }
         Event::Relocated { .. }
         | Event::HandedOff { .. }

@@ -6,7 +6,7 @@ use crate::{
         edges::{self, Everywhere},
     },
     event::Why,
-    graph::{circles, cycle, is_live},
+    graph::{circles, cycle, is_live, node::NodeKind},
     handle::TaskState,
     lane::{
         Lane,
@@ -43,6 +43,8 @@ pub struct Link {
     pub task: TaskId,
     /// Its name.
     pub name: TaskName,
+    /// What it is, if it is no task; then it has a state and a lane in name only.
+    pub node: Option<NodeKind>,
     /// Where it is on its way.
     pub state: TaskState,
     /// The priority that it was spawned with.
@@ -102,6 +104,7 @@ fn link(id: TaskId, waits_on: usize) -> Link {
     Link {
         task: id,
         name: edges::name_of(id),
+        node: word.has(word::NODE).then(|| record.facts.kind()),
         state,
         priority: Priority::of_level(record.facts.own_level.load(Relaxed)),
         effective_priority: Priority::of_level(word.level()),
@@ -240,6 +243,19 @@ impl fmt::Display for Explanation {
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} ", self.name)?;
+        match self.node {
+            Some(node) => write!(f, "({node})"),
+            None => self.fmt_state(f),
+        }?;
+        if self.waits_on > 1 {
+            write!(f, " [and {} more]", self.waits_on - 1)?;
+        }
+        Ok(())
+    }
+}
+
+impl Link {
+    fn fmt_state(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lane = self.lane;
         match self.state {
             TaskState::Blocked => f.write_str("(not started: its dependencies are unfinished)"),
@@ -268,9 +284,6 @@ impl fmt::Display for Link {
         }
         if let Some(why) = &self.lasting_poll {
             write!(f, ", {why}")?;
-        }
-        if self.waits_on > 1 {
-            write!(f, " [and {} more]", self.waits_on - 1)?;
         }
         Ok(())
     }

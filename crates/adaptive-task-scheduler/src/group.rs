@@ -8,7 +8,7 @@
 use crate::{
     core::{edges, finish, inverted},
     error::TaskError,
-    graph::{donation, links::Watching},
+    graph::{donation, links::Watching, node::NodeKind},
     handle::TaskHandle,
     options::TaskBuilder,
     primitives::Mutex,
@@ -76,7 +76,7 @@ impl<T: Send + 'static> TaskGroup<T> {
     pub(crate) fn new(scheduler: &Scheduler) -> Self {
         Self {
             scheduler: scheduler.clone(),
-            node: scheduler.core().start_node("group".into()),
+            node: scheduler.core().start_node("group".into(), NodeKind::Group),
             tasks: HashMap::new(),
             done: Arc::default(),
             waiter: None,

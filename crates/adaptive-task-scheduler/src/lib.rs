@@ -84,6 +84,7 @@ pub use {
     counters::Stats,
     event::{Event, Events, Why},
     explain::{Deadlock, Explanation, Link},
+    graph::node::NodeKind,
     group::TaskGroup,
     handle::{AsTask, TaskHandle, TaskState},
     inside::{checkpoint, current_task, is_cancelled, will_block, yield_now},

@@ -3,24 +3,18 @@
 mod support;
 
 use adaptive_task_scheduler::{
-    Priority, Scheduler, TaskError, TaskHandle, TaskState,
-    sync::{Mutex, RwLock, Semaphore, TryAcquireError},
+    Event, NodeKind, Priority, Scheduler, TaskError, TaskHandle,
+    sync::{Mutex, RwLock, Semaphore},
 };
 use std::{
     future::Future,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use support::{Order, join_all, one_slot, until, wait_for};
+use support::{Order, join_all, one_slot, until_suspended, wait_for};
 use tokio::sync::oneshot;
 
 use Priority::{Batch, Free, Mid, Monitoring, Production};
-
-fn until_suspended<T>(task: &TaskHandle<T>) {
-    until("the task is suspended", || {
-        task.state() == TaskState::Suspended
-    });
-}
 
 /// A task that locks the mutexes, one after the other, and holds them until it
 /// is told to let go.
@@ -70,6 +64,20 @@ fn lockers(
         task
     };
     priorities.iter().enumerate().map(spawn).collect()
+}
+
+/// The names on the circle of the error, however it begins.
+fn check_circle(error: &TaskError, expected: &[&str]) {
+    let circle = error.cycle().unwrap_or_else(|| panic!("{error}"));
+    let names: Vec<_> = circle.iter().map(|(_, name)| name.to_string()).collect();
+    let mut turned = expected.to_vec();
+    for _ in expected {
+        if names == turned {
+            return;
+        }
+        turned.rotate_left(1);
+    }
+    panic!("{names:?} is not the circle {expected:?}");
 }
 
 #[test]
@@ -161,41 +169,6 @@ fn a_lock_granted_to_a_waiter_that_gives_up_goes_to_the_next() {
 }
 
 #[test]
-fn permits_go_strictly_in_order() {
-    let semaphore = Semaphore::new(3);
-    let mut cx = Context::from_waker(Waker::noop());
-    let held = semaphore.try_acquire_many(2).unwrap();
-    let mut many = Box::pin(semaphore.acquire_many(2));
-    let mut one = Box::pin(semaphore.acquire());
-    assert!(many.as_mut().poll(&mut cx).is_pending());
-    assert!(one.as_mut().poll(&mut cx).is_pending());
-    assert_eq!(semaphore.available_permits(), 1);
-    assert_eq!(
-        semaphore.try_acquire().unwrap_err(),
-        TryAcquireError::NoPermits
-    );
-    drop(many);
-    assert!(one.as_mut().poll(&mut cx).is_ready());
-    drop(held);
-    drop(one);
-    assert_eq!(semaphore.available_permits(), 3);
-}
-
-/// The names on the circle of the error, however it begins.
-fn check_circle(error: &TaskError, expected: &[&str]) {
-    let circle = error.cycle().unwrap_or_else(|| panic!("{error}"));
-    let names: Vec<_> = circle.iter().map(|(_, name)| name.to_string()).collect();
-    let mut turned = expected.to_vec();
-    for _ in expected {
-        if names == turned {
-            return;
-        }
-        turned.rotate_left(1);
-    }
-    panic!("{names:?} is not the circle {expected:?}");
-}
-
-#[test]
 fn a_deadlock_of_two_mutexes_names_both_tasks_and_both_locks() {
     let scheduler = one_slot();
     let (left, right) = (mutex("left"), mutex("right"));
@@ -265,171 +238,6 @@ fn a_circle_of_a_lock_and_an_await_is_told() {
 }
 
 #[test]
-fn waiting_for_permits_that_the_task_has_itself_is_an_error() {
-    let scheduler = one_slot();
-    let semaphore = Arc::new(Semaphore::named("permits", 2));
-    let inside = Arc::clone(&semaphore);
-    let task = scheduler.task().name("greedy").spawn(async move {
-        let _held = inside.acquire_many(2).await.unwrap();
-        inside.acquire().await.map(drop)
-    });
-    let error = wait_for("greedy", task).unwrap().unwrap_err();
-    assert!(error.is_deadlock() && !error.is_closed());
-    let names: Vec<_> = error
-        .cycle()
-        .unwrap()
-        .iter()
-        .map(|(_, name)| name)
-        .collect();
-    assert_eq!(names, ["greedy", "permits"]);
-    assert_eq!(semaphore.available_permits(), 2);
-}
-
-#[test]
-fn a_circle_through_one_of_several_holders_is_no_deadlock() {
-    let scheduler = one_slot();
-    let semaphore = Arc::new(Semaphore::named("permits", 2));
-    let elsewhere = Arc::clone(&semaphore).try_acquire_owned().unwrap();
-    let inside = Arc::clone(&semaphore);
-    let task = scheduler.task().name("greedy").spawn(async move {
-        let _held = inside.acquire().await.unwrap();
-        inside.acquire().await.map(drop)
-    });
-    until_suspended(&task);
-    drop(elsewhere);
-    wait_for("greedy", task).unwrap().unwrap();
-}
-
-#[test]
-fn all_holders_of_permits_are_lent_to() {
-    let scheduler = one_slot();
-    let semaphore = Arc::new(Semaphore::new(2));
-    let spawn = |priority, permits| {
-        let (go, gone) = oneshot::channel();
-        let inside = Arc::clone(&semaphore);
-        let task = scheduler.task().priority(priority).spawn(async move {
-            let _held = inside.acquire_many(permits).await.unwrap();
-            gone.await.unwrap();
-        });
-        until_suspended(&task);
-        Holder { task, go }
-    };
-    let (one, other) = (spawn(Free, 1), spawn(Batch, 1));
-    let waiter = spawn(Production, 1);
-    assert_eq!(one.task.effective_priority(), Production);
-    assert_eq!(other.task.effective_priority(), Production);
-    other.go.send(()).unwrap();
-    join_all([other.task]);
-    assert_eq!(one.task.effective_priority(), Free);
-    for holder in [one, waiter] {
-        holder.go.send(()).unwrap();
-        join_all([holder.task]);
-    }
-    assert_eq!(semaphore.available_permits(), 2);
-}
-
-#[test]
-fn closing_a_semaphore_refuses_all_who_wait_or_come_later() {
-    let scheduler = one_slot();
-    let semaphore = Arc::new(Semaphore::new(0));
-    let inside = Arc::clone(&semaphore);
-    let waiter = scheduler.spawn(async move { inside.acquire().await.map(drop) });
-    until_suspended(&waiter);
-    semaphore.close();
-    let error = wait_for("waiter", waiter).unwrap().unwrap_err();
-    assert!(error.is_closed() && !error.is_deadlock());
-    assert!(semaphore.is_closed());
-    let refused = semaphore.try_acquire().unwrap_err();
-    assert_eq!(refused, TryAcquireError::Closed);
-    assert!(wait_for("acquire", semaphore.acquire()).is_err());
-}
-
-#[test]
-fn permits_are_split_merged_forgotten_and_added() {
-    let semaphore = Arc::new(Semaphore::new(5));
-    let mut some = semaphore.try_acquire_many(4).unwrap();
-    assert!(some.split(5).is_none());
-    let part = some.split(1).unwrap();
-    assert_eq!((some.num_permits(), part.num_permits()), (3, 1));
-    drop(part);
-    assert_eq!(semaphore.available_permits(), 2);
-    some.merge(semaphore.try_acquire().unwrap());
-    assert_eq!(some.num_permits(), 4);
-    some.forget();
-    assert_eq!(semaphore.available_permits(), 1);
-    semaphore.add_permits(2);
-    assert_eq!(semaphore.forget_permits(7), 3);
-    assert_eq!(semaphore.available_permits(), 0);
-    semaphore.add_permits(1);
-    let owned = Arc::clone(&semaphore).try_acquire_owned().unwrap();
-    assert_eq!(owned.num_permits(), 1);
-}
-
-#[test]
-fn readers_share_and_a_writer_waits_for_all_of_them() {
-    let lock = Arc::new(RwLock::new(1));
-    let (one, other) = (lock.try_read().unwrap(), lock.try_read().unwrap());
-    assert!(lock.try_write().is_err());
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut writer = Box::pin(lock.write());
-    assert!(writer.as_mut().poll(&mut cx).is_pending());
-    assert!(lock.try_read().is_err(), "nobody overtakes the writer");
-    drop(one);
-    assert!(writer.as_mut().poll(&mut cx).is_pending());
-    drop(other);
-    let Poll::Ready(mut written) = writer.as_mut().poll(&mut cx) else {
-        panic!("the writer has all it needs");
-    };
-    *written += 1;
-    assert!(lock.try_read().is_err());
-    let read = written.downgrade();
-    assert_eq!((*read, *lock.try_read().unwrap()), (2, 2));
-    assert!(lock.try_write().is_err());
-    drop(read);
-    drop(writer);
-    *Arc::clone(&lock).try_write_owned().unwrap() += 1;
-    assert_eq!(*Arc::clone(&lock).try_read_owned().unwrap(), 3);
-}
-
-#[test]
-fn a_writer_lends_to_all_readers_and_a_reader_to_the_writer() {
-    let scheduler = one_slot();
-    let lock = Arc::new(RwLock::named("table", ()));
-    let spawn = |priority, writes| {
-        let (go, gone) = oneshot::channel();
-        let lock = Arc::clone(&lock);
-        let task = scheduler.task().priority(priority).spawn(async move {
-            if writes {
-                let _guard = lock.write().await;
-                gone.await.unwrap();
-            } else {
-                let _guard = lock.read().await;
-                gone.await.unwrap();
-            }
-        });
-        until_suspended(&task);
-        Holder { task, go }
-    };
-    let (one, other) = (spawn(Free, false), spawn(Batch, false));
-    let writer = spawn(Mid, true);
-    assert_eq!(one.task.effective_priority(), Mid);
-    assert_eq!(other.task.effective_priority(), Mid);
-    // More important than the writer, so it does not wait behind it.
-    let third = spawn(Monitoring, false);
-    assert_eq!(third.task.effective_priority(), Monitoring);
-    for holder in [one, other, third] {
-        holder.go.send(()).unwrap();
-        join_all([holder.task]);
-    }
-    let reader = spawn(Production, false);
-    assert_eq!(writer.task.effective_priority(), Production);
-    for holder in [writer, reader] {
-        holder.go.send(()).unwrap();
-        join_all([holder.task]);
-    }
-}
-
-#[test]
 fn threads_and_closures_wait_by_blocking() {
     let scheduler = one_slot();
     let lock = Arc::new(Mutex::new(0));
@@ -483,4 +291,68 @@ fn many_tasks_and_threads_never_hold_it_together() {
     assert_eq!(*sum.blocking_lock(), 4_000);
     assert_eq!(*table.blocking_read(), (1_000, 1_000));
     assert_eq!(permits.available_permits(), 3);
+}
+
+#[test]
+fn a_grant_that_is_not_taken_up_is_reported_once() {
+    let scheduler = one_slot();
+    let mut events = scheduler.subscribe(1_000);
+    let lock = mutex("lock");
+    let guard = Arc::clone(&lock).try_lock_owned().unwrap();
+    let (go, gone) = oneshot::channel();
+    let inside = Arc::clone(&lock);
+    // It waits for the lock, and then looks at something else only.
+    let task = scheduler.task().name("forgetful").spawn(async move {
+        let mut locking = Box::pin(inside.lock());
+        let first = std::future::poll_fn(|cx| Poll::Ready(locking.as_mut().poll(cx)));
+        assert!(first.await.is_pending());
+        gone.await.unwrap();
+    });
+    until_suspended(&task);
+    drop(guard);
+    let told = wait_for("report", async {
+        loop {
+            if let Event::GrantUnused { name, lock, .. } = events.recv().await.unwrap() {
+                return (name, lock);
+            }
+        }
+    });
+    assert_eq!(
+        (told.0.to_string(), told.1.to_string()),
+        ("forgetful".into(), "lock".into())
+    );
+    assert!(lock.try_lock().is_err());
+    go.send(()).unwrap();
+    join_all([task]);
+    assert!(lock.try_lock().is_ok());
+    assert_eq!(scheduler.stats().unused_grants, 1);
+}
+
+#[test]
+fn explain_shows_the_lock_and_its_holder() {
+    let scheduler = one_slot();
+    let lock = mutex("accounts");
+    let (go, gone) = oneshot::channel();
+    let inside = Arc::clone(&lock);
+    let holder = scheduler.task().name("holder").spawn(async move {
+        let _guard = inside.lock().await;
+        gone.await.unwrap();
+    });
+    until_suspended(&holder);
+    let waiter = scheduler.task().name("waiter");
+    let waiter = waiter.spawn(async move { drop(lock.lock().await) });
+    until_suspended(&waiter);
+    let explanation = waiter.explain();
+    let kinds: Vec<_> = explanation.chain.iter().map(|link| link.node).collect();
+    assert_eq!(kinds, [None, Some(NodeKind::Lock), None]);
+    let text = explanation.to_string();
+    for part in [
+        "\"waiter\" (suspended)",
+        "waits on \"accounts\" (a lock)",
+        "waits on \"holder\" (suspended: waits for something that is not a task)",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    go.send(()).unwrap();
+    join_all([holder, waiter]);
 }

@@ -75,6 +75,7 @@ pub(crate) struct Core {
     pub(crate) sentinel: Doorbell,
     pub(crate) classes: Classes,
     pub(crate) deadlines: Deadlines,
+    pub(crate) grants: crate::sync::unused::Grants,
     /// Told when a task ended and none is left.
     pub(crate) drained: Notify,
     pub(crate) shared: OnceLock<Weak<Shared>>,
@@ -127,6 +128,7 @@ impl Core {
             sentinel: Doorbell::default(),
             classes: Classes::new(),
             deadlines: Deadlines::new(),
+            grants: crate::sync::unused::Grants::default(),
             drained: Notify::new(),
             shared: OnceLock::new(),
             nudges: AtomicU64::new(0),
@@ -493,6 +495,7 @@ impl Core {
             relocations: counters.relocations.load(Ordering::Relaxed),
             hand_offs: counters.hand_offs.load(Ordering::Relaxed),
             gave_way: counters.gave_way.load(Ordering::Relaxed),
+            unused_grants: counters.unused_grants.load(Ordering::Relaxed),
             take_backs: counters.take_backs.load(Ordering::Relaxed),
             threads: counters.threads.load(Ordering::Relaxed),
             peak_threads: counters.peak_threads.load(Ordering::Relaxed),

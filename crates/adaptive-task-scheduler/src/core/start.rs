@@ -5,6 +5,7 @@ use super::{Core, ENDING, edges, finish};
 use crate::{
     error::TaskError,
     event::Event,
+    graph::node::NodeKind,
     lane::{Lane, holder::Tenure},
     learning::{class::OTHERS, observe::Start},
     options::{CancelMode, Late},
@@ -139,9 +140,9 @@ impl Core {
         place.open(new, job)
     }
 
-    /// Opens a node of the wait graph that never runs: a group. It lends what
-    /// is lent to it, and has no priority of its own.
-    pub(crate) fn start_node(&self, name: TaskName) -> Option<TaskId> {
+    /// Opens a node of the wait graph that never runs. It lends what is lent to
+    /// it, and has no priority of its own.
+    pub(crate) fn start_node(&self, name: TaskName, kind: NodeKind) -> Option<TaskId> {
         let description = Description {
             name: Some(name),
             site: Location::caller(),
@@ -161,7 +162,9 @@ impl Core {
             watch: 0,
         };
         let place = slab::take_place()?;
-        Some(self.open(place, &description, first, word::NODE, None))
+        let id = self.open(place, &description, first, word::NODE, None);
+        slab::record(id).facts.set_kind(kind);
+        Some(id)
     }
 
     fn announce_spawn(&self, id: TaskId, description: &Description, lane: Lane) {

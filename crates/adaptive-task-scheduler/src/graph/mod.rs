@@ -12,6 +12,7 @@ pub(crate) mod circles;
 pub(crate) mod cycle;
 pub(crate) mod donation;
 pub(crate) mod links;
+pub(crate) mod node;
 
 use crate::task::{
     id::TaskId,

@@ -87,6 +87,7 @@ impl Sentinel<'_> {
             && self.nudge_due.is_none()
             && !core.has_alarm()
             && core.stepped_aside.lock().is_empty()
+            && core.grants.are_taken_up()
             && self.open_reserves == 0
             && !self.is_unplugged
             && core.io.idle.parked() >= core.io.count()

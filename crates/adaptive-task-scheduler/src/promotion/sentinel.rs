@@ -131,6 +131,7 @@ impl<'a> Sentinel<'a> {
             self.observe();
             self.core.sound_alarm();
             self.core.judge_deadlines();
+            self.core.judge_grants();
             self.retry_starved_lanes();
             self.sleep_if_quiet();
         }

@@ -2,7 +2,8 @@
 //!
 //! It owns: the cells, and how many permits each stands for. A cell is taken
 //! and left without a lock; what a reader finds in it may be stale only in the
-//! ways that the protocol of [`super::permits`] allows.
+//! ways that the protocol of [`super::permits`] allows. Holders for whom no cell
+//! is free are kept in the line, under its lock, with a number beyond the cells.
 
 use crate::{
     primitives::atomic::{
@@ -18,22 +19,30 @@ use std::array;
 #[must_use]
 pub(super) struct Hold {
     owner: Option<TaskId>,
-    cell: u8,
+    cell: u32,
 }
 
 impl Hold {
-    /// Of a holder that is no task, or for which no cell was free.
+    /// Of a holder that is no task.
     pub(super) const UNKNOWN: Self = Self {
         owner: None,
         cell: 0,
     };
+
+    /// Of a holder for which no cell was free.
+    pub(super) fn beyond(owner: TaskId, cell: u32) -> Self {
+        Self {
+            owner: Some(owner),
+            cell,
+        }
+    }
 
     pub(super) fn owner(&self) -> Option<TaskId> {
         self.owner
     }
 
     /// The cell and whom it names.
-    pub(super) fn named(&self) -> Option<(u8, TaskId)> {
+    pub(super) fn named(&self) -> Option<(u32, TaskId)> {
         self.owner.map(|owner| (self.cell, owner))
     }
 }
@@ -54,15 +63,15 @@ impl<const N: usize> Holders<N> {
         }
     }
 
-    /// Names the task as a holder of `amount` permits.
-    pub(super) fn claim(&self, owner: TaskId, amount: usize) -> Hold {
+    /// Names the task as a holder of `amount` permits. `None` if no cell is free.
+    pub(super) fn claim(&self, owner: TaskId, amount: usize) -> Option<Hold> {
         if N == 1 {
             // There is one holder at a time, and this is it.
             self.cells[0].store(owner.raw(), SeqCst);
-            return Hold {
+            return Some(Hold {
                 owner: Some(owner),
                 cell: 0,
-            };
+            });
         }
         let first = owner.index() as usize;
         for at in (0..N).map(|step| (first + step) % N) {
@@ -73,19 +82,24 @@ impl<const N: usize> Holders<N> {
                     .is_ok()
             {
                 self.amounts[at].store(amount, Relaxed);
-                return Hold {
+                return Some(Hold {
                     owner: Some(owner),
-                    cell: at as u8,
-                };
+                    cell: at as u32,
+                });
             }
         }
-        Hold::UNKNOWN
+        None
     }
 
-    /// Leaves the cell. Once for each hold.
+    /// Whether the hold has a cell of its own, or is kept in the line.
+    pub(super) fn is_beyond(hold: &Hold) -> bool {
+        hold.cell as usize >= N
+    }
+
+    /// Leaves the cell, if the hold has one. Once for each hold.
     pub(super) fn leave(&self, hold: &Hold) {
-        if hold.owner.is_some() {
-            let at = usize::from(hold.cell);
+        let at = hold.cell as usize;
+        if hold.owner.is_some() && at < N {
             if N > 1 {
                 self.amounts[at].store(0, Relaxed);
             }
@@ -94,20 +108,20 @@ impl<const N: usize> Holders<N> {
         }
     }
 
-    /// Changes for how many permits the hold stands.
+    /// Changes for how many permits the cell of the hold stands.
     pub(super) fn set_amount(&self, hold: &Hold, amount: usize) {
         if hold.owner.is_some() {
-            self.amounts[usize::from(hold.cell)].store(amount, Relaxed);
+            self.amounts[hold.cell as usize].store(amount, Relaxed);
         }
     }
 
     /// For how many permits the cell stands.
-    pub(super) fn amount(&self, cell: u8) -> usize {
-        self.amounts[usize::from(cell)].load(Relaxed)
+    pub(super) fn amount(&self, cell: u32) -> usize {
+        self.amounts[cell as usize].load(Relaxed)
     }
 
     /// The cells that name somebody.
-    pub(super) fn named(&self) -> impl Iterator<Item = (u8, TaskId)> + '_ {
+    pub(super) fn named(&self) -> impl Iterator<Item = (u32, TaskId)> + '_ {
         self.cells
             .iter()
             .zip(0..)

@@ -1,15 +1,21 @@
 //! Who waits for a lock, and what the wait graph says of it.
 //!
 //! It owns: the waiters in the order in which they came, those who were granted
-//! what they want but have not been polled since, and the lock's node with its
-//! edges. All of it is under the lock of [`super::permits::Permits`].
+//! what they want but have not been polled since, the holders for whom there was
+//! no cell, and the lock's node with its edges. All of it is under the lock of
+//! [`super::permits::Permits`].
 //!
 //! The node exists while there are waiters that are tasks: edges
 //! `waiter -> node` lend to it, and edges `node -> holder` pass that on.
+//!
+//! Choosing the next waiter stops at the first of the node's own level, which is
+//! the highest of all. Known race, harmless: while a waiter is being boosted, the
+//! node does not have that level yet, and one that came earlier may be chosen.
 
-use super::holders::Hold;
+use super::{holders::Hold, unused};
 use crate::{
     core::{edges, finish, inverted},
+    graph::node::NodeKind,
     priority::Priority,
     task::{
         current,
@@ -18,7 +24,10 @@ use crate::{
     },
 };
 use smallvec::SmallVec;
-use std::task::Waker;
+use std::{
+    collections::{HashMap, VecDeque},
+    task::Waker,
+};
 
 /// The tasks and locks of a circle, in the order of waiting.
 pub(super) type Circle = Vec<(TaskId, TaskName)>;
@@ -38,26 +47,40 @@ pub(super) struct Granted {
     pub(super) key: u64,
     pub(super) wanted: usize,
     pub(super) hold: Hold,
+    /// The report that is due if it is not taken up.
+    pub(super) report: Option<unused::Number>,
+}
+
+/// A holder for whom there was no cell.
+#[derive(Debug, Clone, Copy)]
+struct Beyond {
+    owner: TaskId,
+    amount: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Line {
-    pub(super) waiting: Vec<Waiter>,
-    granted: Vec<Granted>,
+    pub(super) waiting: VecDeque<Waiter>,
+    granted: VecDeque<Granted>,
     next_key: u64,
     node: Option<TaskId>,
     /// The cells and tasks to which the node has an edge.
-    lent_to: SmallVec<[(u8, TaskId); 2]>,
+    lent_to: SmallVec<[(u32, TaskId); 2]>,
+    /// By numbers that are no cell's.
+    beyond: Option<HashMap<u32, Beyond>>,
+    next_beyond: u32,
 }
 
 impl Line {
     pub(super) const fn new() -> Self {
         Self {
-            waiting: Vec::new(),
-            granted: Vec::new(),
+            waiting: VecDeque::new(),
+            granted: VecDeque::new(),
             next_key: 0,
             node: None,
             lent_to: SmallVec::new_const(),
+            beyond: None,
+            next_beyond: 0,
         }
     }
 
@@ -65,7 +88,7 @@ impl Line {
     pub(super) fn push(&mut self, wanted: usize, task: Option<TaskId>, waker: Waker) -> u64 {
         let key = self.next_key;
         self.next_key += 1;
-        self.waiting.push(Waiter {
+        self.waiting.push_back(Waiter {
             key,
             wanted,
             task,
@@ -78,23 +101,28 @@ impl Line {
     /// The index of the waiter that comes first: the first come of the highest
     /// present level.
     pub(super) fn first(&self) -> Option<usize> {
+        let highest = level_of(self.node).max(level_of(None));
         let levels = self.waiting.iter().map(|waiter| level_of(waiter.task));
         let mut best: Option<(usize, u8)> = None;
         for (at, level) in levels.enumerate() {
             if best.is_none_or(|(_, before)| level > before) {
                 best = Some((at, level));
             }
+            if level >= highest {
+                break;
+            }
         }
         best.map(|(at, _)| at)
     }
 
     pub(super) fn position(&self, key: u64) -> Option<usize> {
-        self.waiting.iter().position(|waiter| waiter.key == key)
+        let found = self.waiting.binary_search_by_key(&key, |waiter| waiter.key);
+        found.ok()
     }
 
     /// Takes a waiter out; its edge goes.
     pub(super) fn remove(&mut self, at: usize) -> Waiter {
-        let mut waiter = self.waiting.remove(at);
+        let mut waiter = self.waiting.remove(at).expect("it was found at this place");
         self.end_lending(&mut waiter);
         waiter
     }
@@ -118,12 +146,54 @@ impl Line {
     }
 
     pub(super) fn grant(&mut self, granted: Granted) {
-        self.granted.push(granted);
+        self.granted.push_back(granted);
     }
 
     pub(super) fn take_granted(&mut self, key: u64) -> Option<Granted> {
         let at = self.granted.iter().position(|one| one.key == key)?;
-        Some(self.granted.swap_remove(at))
+        let granted = self.granted.remove(at)?;
+        if let (Some(report), Some(task)) = (granted.report, granted.hold.owner()) {
+            unused::taken_up(task, report);
+        }
+        Some(granted)
+    }
+
+    /// Keeps a holder for whom there is no cell.
+    pub(super) fn keep(&mut self, owner: TaskId, amount: usize, cells: usize) -> Hold {
+        let beyond = self.beyond.get_or_insert_default();
+        let number = loop {
+            let number = self.next_beyond.max(cells as u32);
+            self.next_beyond = number.wrapping_add(1);
+            if !beyond.contains_key(&number) {
+                break number;
+            }
+        };
+        beyond.insert(number, Beyond { owner, amount });
+        Hold::beyond(owner, number)
+    }
+
+    /// Changes for how many permits a kept holder stands; none lets it go.
+    pub(super) fn set_kept(&mut self, hold: &Hold, amount: usize) {
+        let (Some(beyond), Some((number, _))) = (&mut self.beyond, hold.named()) else {
+            return;
+        };
+        if amount == 0 {
+            beyond.remove(&number);
+        } else if let Some(kept) = beyond.get_mut(&number) {
+            kept.amount = amount;
+        }
+    }
+
+    /// For how many permits a kept holder stands.
+    pub(super) fn kept_amount(&self, number: u32) -> usize {
+        let kept = self.beyond.as_ref().and_then(|beyond| beyond.get(&number));
+        kept.map_or(0, |kept| kept.amount)
+    }
+
+    /// The holders for whom there is no cell.
+    pub(super) fn kept(&self) -> Vec<(u32, TaskId)> {
+        let kept = self.beyond.iter().flatten();
+        kept.map(|(&number, kept)| (number, kept.owner)).collect()
     }
 
     /// The node, if there is one.
@@ -139,7 +209,7 @@ impl Line {
         }
         let name = name.clone();
         current::with_core_of(slab::record(task), |core| {
-            self.node = core.start_node(name);
+            self.node = core.start_node(name, NodeKind::Lock);
         });
         self.node.is_some()
     }
@@ -171,12 +241,19 @@ impl Line {
     }
 
     /// What is lent to the node is lent to this holder too.
-    pub(super) fn lend_to(&mut self, (cell, task): (u8, TaskId)) {
-        let Some(node) = self.node else { return };
-        if !self.lent_to.contains(&(cell, task)) {
-            current::with_core_of(slab::record(node), |core| edges::pass_on(core, node, task));
-            self.lent_to.push((cell, task));
+    pub(super) fn lend_to(&mut self, named: (u32, TaskId)) {
+        if !self.lent_to.contains(&named) {
+            self.lend_anew(named);
         }
+    }
+
+    /// The same for a holder to whom the node does not lend yet.
+    pub(super) fn lend_anew(&mut self, named: (u32, TaskId)) {
+        let Some(node) = self.node else { return };
+        current::with_core_of(slab::record(node), |core| {
+            edges::pass_on(core, node, named.1);
+        });
+        self.lent_to.push(named);
     }
 
     /// What was lent to this holder is taken back.
@@ -191,7 +268,7 @@ impl Line {
     }
 
     /// The holders to which the node lends.
-    pub(super) fn lent_to(&self) -> &[(u8, TaskId)] {
+    pub(super) fn lent_to(&self) -> &[(u32, TaskId)] {
         &self.lent_to
     }
 

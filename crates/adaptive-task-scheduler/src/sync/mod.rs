@@ -17,6 +17,12 @@
 //!   task ends with it ([`TaskError::is_cycle`](crate::TaskError::is_cycle)), and
 //!   what it held is released; [`Semaphore::acquire`] returns it.
 //!
+//! - *Unused grants.* A lock that was granted to a task whose future does not take
+//!   it up (because the task is not polled, or polls something else, as
+//!   [tokio#6450](https://github.com/tokio-rs/tokio/issues/6450) has it) is reported
+//!   after 100 ms, as [`Event::GrantUnused`](crate::Event::GrantUnused) and in
+//!   [`Stats`](crate::Stats).
+//!
 //! Outside tasks of a scheduler they work like Tokio's: such a waiter counts as
 //! of [`Priority::default`](crate::Priority), lends nothing and is lent nothing.
 //!
@@ -40,8 +46,8 @@
 //! # Who holds it
 //!
 //! A task that acquires a lock is its holder until the guard is dropped, also
-//! if the guard is given to another task. Eight readers or holders of permits are
-//! known at a time; further ones hold what they have, but are lent nothing.
+//! if the guard is given to another task. For the ninth reader or holder of
+//! permits at a time, and those that follow, taking and releasing is slower.
 //!
 //! # What is not done
 //!
@@ -50,11 +56,7 @@
 //!   them may release one, so circles through such a semaphore are not looked for.
 //! - Waits of branches of one task (`join!`, `select!`) count as waits of the
 //!   whole task: a circle that another branch would have opened is reported.
-//! - A lock that was granted to a task which is not polled for long is held by
-//!   it; that is not reported (the case of tokio#6450).
 //! - Acquiring takes nothing from Tokio's cooperative budget.
-//! - Choosing the next waiter looks at all of them, so a release with `n` waiters
-//!   costs `n` steps.
 
 mod acquire;
 mod holders;
@@ -72,6 +74,7 @@ mod mutex;
 )]
 mod rwlock;
 mod semaphore;
+pub(crate) mod unused;
 
 pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
 pub use rwlock::{

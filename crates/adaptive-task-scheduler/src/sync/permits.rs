@@ -26,6 +26,9 @@
 //! state for their release, because they leave the cell before; these find WAITERS
 //! set and come by (6).
 //!
+//! A holder for whom no cell is free (there are few, so that a fast path is one) is
+//! kept in the line, under its lock, and released under it.
+//!
 //! Known race, harmless: of two holds of one task in one cell after the other, the
 //! first one's release may take the second one's edge away. That hold is lent
 //! nothing then.
@@ -34,6 +37,7 @@ use super::{
     acquire::Acquire,
     holders::{Hold, Holders},
     line::{Circle, Granted, Line},
+    unused,
 };
 use crate::{
     primitives::{
@@ -157,7 +161,13 @@ impl<const N: usize> Permits<N> {
         let Some(task) = current::task().filter(|_| amount > 0) else {
             return Hold::UNKNOWN;
         };
-        let hold = self.holders.claim(task, amount);
+        let Some(hold) = self.holders.claim(task, amount) else {
+            let mut line = self.line.lock();
+            self.doubt(&line);
+            let hold = self.name_holder(&mut line, task, amount);
+            self.judge(&line);
+            return hold;
+        };
         if self.state.load(SeqCst) & WAITERS != 0
             && let Some(named) = hold.named()
         {
@@ -171,11 +181,42 @@ impl<const N: usize> Permits<N> {
         hold
     }
 
+    /// Names a holder under the line's lock.
+    fn name_holder(&self, line: &mut Line, task: TaskId, amount: usize) -> Hold {
+        let claimed = self.holders.claim(task, amount);
+        let hold = claimed.unwrap_or_else(|| line.keep(task, amount, N));
+        if let Some(named) = hold.named()
+            && !line.waiting.is_empty()
+        {
+            line.lend_to(named);
+        }
+        hold
+    }
+
+    /// A hold is over; under the line's lock.
+    fn unname(&self, line: &mut Line, hold: &Hold) {
+        line.take_back(hold);
+        if Holders::<N>::is_beyond(hold) {
+            line.set_kept(hold, 0);
+        } else {
+            self.holders.leave(hold);
+        }
+    }
+
+    fn set_amount(&self, line: &mut Line, hold: &Hold, amount: usize) {
+        if Holders::<N>::is_beyond(hold) {
+            line.set_kept(hold, amount);
+        } else {
+            self.holders.set_amount(hold, amount);
+        }
+    }
+
     /// Gives permits back (step 6).
     pub(super) fn release(&self, hold: Hold, amount: usize) {
+        let is_beyond = Holders::<N>::is_beyond(&hold);
         self.holders.leave(&hold);
         let mut now = self.state.load(Relaxed);
-        while now & WAITERS == 0 {
+        while now & WAITERS == 0 && !is_beyond {
             let next = now + (amount << SHIFT);
             match self.state.compare_exchange_weak(now, next, AcqRel, Relaxed) {
                 Ok(_) => return,
@@ -184,6 +225,9 @@ impl<const N: usize> Permits<N> {
         }
         let mut line = self.line.lock();
         line.take_back(&hold);
+        if is_beyond {
+            line.set_kept(&hold, 0);
+        }
         self.state.fetch_add(amount << SHIFT, AcqRel);
         let wakers = self.serve(&mut line, hold.owner());
         drop(line);
@@ -228,14 +272,11 @@ impl<const N: usize> Permits<N> {
     pub(super) fn split(&self, hold: &Hold, left: usize, split: usize) -> Hold {
         let mut line = self.line.lock();
         self.doubt(&line);
-        self.holders.set_amount(hold, left);
+        self.set_amount(&mut line, hold, left);
         let part = match hold.owner() {
-            Some(owner) if split > 0 => self.holders.claim(owner, split),
+            Some(owner) if split > 0 => self.name_holder(&mut line, owner, split),
             _ => Hold::UNKNOWN,
         };
-        if let Some(named) = part.named() {
-            line.lend_to(named);
-        }
         self.judge(&line);
         part
     }
@@ -243,9 +284,8 @@ impl<const N: usize> Permits<N> {
     /// Two holds become one, of `amount` permits.
     pub(super) fn merge(&self, hold: &Hold, other: Hold, amount: usize) {
         let mut line = self.line.lock();
-        line.take_back(&other);
-        self.holders.leave(&other);
-        self.holders.set_amount(hold, amount);
+        self.unname(&mut line, &other);
+        self.set_amount(&mut line, hold, amount);
         self.judge(&line);
     }
 
@@ -305,18 +345,16 @@ impl<const N: usize> Permits<N> {
             self.state.fetch_sub(wanted << SHIFT, AcqRel);
             let waiter = line.remove_for(at, by);
             let hold = match waiter.task {
-                Some(task) => self.holders.claim(task, wanted),
-                None => Hold::UNKNOWN,
+                Some(task) if wanted > 0 => self.name_holder(line, task, wanted),
+                _ => Hold::UNKNOWN,
             };
-            if let Some(named) = hold.named()
-                && !line.waiting.is_empty()
-            {
-                line.lend_to(named);
-            }
             line.grant(Granted {
                 key: waiter.key,
                 wanted,
                 hold,
+                report: waiter
+                    .task
+                    .and_then(|task| unused::granted(task, &self.name)),
             });
             wakers.push(waiter.waker);
         }
@@ -335,8 +373,8 @@ impl<const N: usize> Permits<N> {
             return Ok(());
         };
         if line.open_node(task, &self.name) {
-            for named in self.holders.named() {
-                line.lend_to(named);
+            for named in self.holders.named().chain(line.kept()) {
+                line.lend_anew(named);
             }
         }
         self.judge(line);
@@ -352,15 +390,11 @@ impl<const N: usize> Permits<N> {
         amount: usize,
     ) -> Hold {
         self.doubt(line);
-        line.take_back(&hold);
-        self.holders.leave(&hold);
+        self.unname(line, &hold);
         let hold = match task {
-            Some(task) => self.holders.claim(task, amount),
+            Some(task) => self.name_holder(line, task, amount),
             None => Hold::UNKNOWN,
         };
-        if let Some(named) = hold.named() {
-            line.lend_to(named);
-        }
         self.judge(line);
         hold
     }
@@ -382,9 +416,12 @@ impl<const N: usize> Permits<N> {
         };
         let lent_to = line.lent_to();
         let is_one = lent_to.windows(2).all(|pair| pair[0].1 == pair[1].1);
-        let amounts = lent_to.iter().map(|(cell, _)| self.holders.amount(*cell));
-        let known = amounts.sum::<usize>() + self.available();
-        let certain = is_one && known == self.total.load(Acq);
+        let amount = |cell: u32| match (cell as usize) < N {
+            true => self.holders.amount(cell),
+            false => line.kept_amount(cell),
+        };
+        let known = || lent_to.iter().map(|&(cell, _)| amount(cell)).sum::<usize>();
+        let certain = is_one && known() + self.available() == self.total.load(Acq);
         if let Some(mut links) = slab::record(node).live_links(node.generation()) {
             links.set_any_is_enough(!certain);
         }

@@ -21,7 +21,7 @@ use super::{
     word::{self, Claim, Snapshot, Suspend, TaskWord},
 };
 use crate::{
-    graph::links::Links,
+    graph::{links::Links, node::NodeKind},
     lane::Lane,
     primitives::{Mutex, MutexGuard, UnsafeCell},
     priority::Priority,
@@ -84,6 +84,20 @@ impl Facts {
     /// What cancelling does, as a number of [`CancelMode`](crate::CancelMode).
     pub(crate) fn cancel_mode(&self) -> u8 {
         self.manner.load(Relaxed) & !CLOSURE
+    }
+
+    /// Says what the node of the wait graph is.
+    pub(crate) fn set_kind(&self, kind: NodeKind) {
+        self.manner.store(kind as u8, Relaxed);
+    }
+
+    /// What it is, of a node of the wait graph.
+    pub(crate) fn kind(&self) -> NodeKind {
+        let manner = self.manner.load(Relaxed);
+        NodeKind::ALL
+            .into_iter()
+            .find(|&kind| kind as u8 == manner)
+            .unwrap_or(NodeKind::Group)
     }
 
     pub(crate) fn is_closure(&self) -> bool {

@@ -15,7 +15,7 @@ pub(crate) use {
 };
 
 use adaptive_task_scheduler::{
-    Builder, Event, Events, Priority, Scheduler, ShutdownReport, TaskHandle, TaskId,
+    Builder, Event, Events, Priority, Scheduler, ShutdownReport, TaskHandle, TaskId, TaskState,
 };
 use std::{
     collections::HashSet,
@@ -206,4 +206,11 @@ pub(crate) fn runtime(workers: usize) -> (Runtime, HashSet<ThreadId>) {
 /// The name of the current thread.
 pub(crate) fn thread_name() -> String {
     thread::current().name().unwrap_or("unnamed").to_owned()
+}
+
+/// Waits until the task is suspended.
+pub(crate) fn until_suspended<T>(task: &TaskHandle<T>) {
+    until("the task is suspended", || {
+        task.state() == TaskState::Suspended
+    });
 }
