@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use support::{Order, join_all, one_slot, until_suspended, wait_for};
+use support::{join_all, one_slot, until_suspended, wait_for};
 use tokio::sync::oneshot;
 
 use Priority::{Batch, Free, Mid, Monitoring, Production};
