@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use adaptive_task_scheduler::{Priority, Scheduler, TaskHandle};
+use adaptive_task_scheduler::{Builder, Priority, Scheduler, TaskHandle};
 
 use crate::machine;
 
@@ -22,12 +22,9 @@ pub(crate) struct Ats {
 }
 
 impl Ats {
-    /// Starts with so many slots. `sentinel` off takes hand-off and relocation
-    /// away and leaves everything else.
-    pub(crate) fn start(slots: usize, sentinel: bool) -> Ats {
-        let scheduler = Scheduler::builder()
-            .io_slots(slots)
-            .promotion(sentinel)
+    /// Starts with so many slots, and what else `configure` sets.
+    pub(crate) fn start(slots: usize, configure: impl FnOnce(Builder) -> Builder) -> Ats {
+        let scheduler = configure(Scheduler::builder().io_slots(slots))
             .build_runtime()
             .expect("a scheduler can be made");
         Ats { scheduler }

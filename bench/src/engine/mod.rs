@@ -24,6 +24,8 @@ pub(crate) const ASYNC_EXECUTOR: &str = "async_executor";
 pub(crate) const ATS: &str = "ats";
 /// Ours without the sentinel, and so without hand-off and relocation.
 pub(crate) const ATS_NO_SENTINEL: &str = "ats_no_sentinel";
+/// Ours, with the threads of the CPU lane nicer than the others by 10.
+pub(crate) const ATS_NICE: &str = "ats_nice";
 
 /// An engine that runs tasks on worker threads of its own.
 pub(crate) trait Engine: Send + Sync + 'static {
@@ -119,8 +121,13 @@ pub(crate) fn with<S: Scenario>(name: &str, workers: usize, scenario: S) -> S::O
     match name {
         TOKIO => scenario.run(kept(Tokio::start(workers))),
         ASYNC_EXECUTOR => scenario.run(kept(AsyncExecutor::start(workers))),
-        ATS => scenario.run(kept(Ats::start(workers, true))),
-        ATS_NO_SENTINEL => scenario.run(kept(Ats::start(workers, false))),
+        ATS => scenario.run(kept(Ats::start(workers, |builder| builder))),
+        ATS_NO_SENTINEL => scenario.run(kept(Ats::start(workers, |builder| {
+            builder.promotion(false)
+        }))),
+        ATS_NICE => scenario.run(kept(Ats::start(workers, |builder| {
+            builder.cpu_niceness(10)
+        }))),
         _ => panic!("there is no engine {name}"),
     }
 }
@@ -153,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_engine_spawns_inside_and_outside() {
-        for name in [TOKIO, ASYNC_EXECUTOR, ATS, ATS_NO_SENTINEL] {
+        for name in [TOKIO, ASYNC_EXECUTOR, ATS, ATS_NO_SENTINEL, ATS_NICE] {
             assert_eq!(with(name, 2, SpawnsAndYields), 42, "{name}");
         }
     }

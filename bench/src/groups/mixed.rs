@@ -83,7 +83,7 @@ fn run(_row: &str, engine: &str, scale: Scale) -> Vec<Reading> {
     let tokio = || engine::kept(Tokio::start(cores));
     match engine {
         EACH_ALONE => {
-            let ats = engine::kept(Ats::start(cores, true));
+            let ats = engine::kept(Ats::start(cores, |builder| builder));
             let mut readings = page(ats, scale);
             let scans = Scans::start(on_cpu_lane(ats));
             thread::sleep(scale.milliseconds(2_000, 700));
@@ -91,7 +91,7 @@ fn run(_row: &str, engine: &str, scale: Scale) -> Vec<Reading> {
             readings
         }
         ATS => {
-            let ats = engine::kept(Ats::start(cores, true));
+            let ats = engine::kept(Ats::start(cores, |builder| builder));
             let mut readings = both(ats, on_cpu_lane(ats), scale);
             let hand_offs = ats.scheduler().stats().hand_offs as f64;
             readings.push(Reading::detail("hand_offs", Unit::Count, hand_offs));

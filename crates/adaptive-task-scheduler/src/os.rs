@@ -3,8 +3,8 @@
 //! On Linux: the CPU time that the process has used, the id of this thread, how
 //! much CPU time another thread of this process has used (1.8 us to read), and
 //! whether it is asleep (39 us, so only on suspicion); and what this thread has
-//! used and how often it slept. Elsewhere the answers are "unknown", and a stuck
-//! poll counts as blocked.
+//! used and how often it slept; and that this thread gives way to others.
+//! Elsewhere the answers are "unknown", and a stuck poll counts as blocked.
 
 use std::time::Duration;
 
@@ -150,3 +150,17 @@ mod tests {
         assert_eq!(ThreadId::current().is_asleep(), Some(false));
     }
 }
+
+/// Raises the niceness of this thread: it gets less of a core that others want. A
+/// refusal does no harm.
+#[cfg(target_os = "linux")]
+pub(crate) fn be_nicer(by: u8) {
+    // SAFETY: plain numbers; 0 is this thread.
+    unsafe {
+        let now = libc::getpriority(libc::PRIO_PROCESS, 0);
+        libc::setpriority(libc::PRIO_PROCESS, 0, now + i32::from(by));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn be_nicer(_by: u8) {}

@@ -212,3 +212,27 @@ fn when_tokio_can_start_no_more_blocking_threads_the_tasks_wait_their_turn() {
     gate.open();
     join_all(closures);
 }
+
+/// Of this thread, as the kernel tells it.
+#[cfg(target_os = "linux")]
+fn niceness() -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    // The name comes before, and may contain anything.
+    let (_, after) = stat.rsplit_once(')').unwrap();
+    after.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_of_the_cpu_lane_are_as_nice_as_they_should_be_and_others_as_ever() {
+    let here = niceness();
+    let scheduler = Scheduler::builder().io_slots(1).cpu_threads(1);
+    let scheduler = scheduler.cpu_niceness(3).build_runtime().unwrap();
+    let on_cpu = join_all([scheduler.cpu(niceness)]);
+    let elsewhere = join_all([
+        scheduler.spawn(async { niceness() }),
+        scheduler.blocking(niceness),
+    ]);
+    assert_eq!(on_cpu, [(here + 3).min(19)]);
+    assert_eq!(elsewhere, [here, here]);
+}

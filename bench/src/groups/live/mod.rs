@@ -121,7 +121,7 @@ fn run(row: &str, engine: &str, scale: Scale) -> Vec<Reading> {
 fn declared(row: &str, workers: usize) -> Vec<Reading> {
     let known = DECLARED.into_iter().find(|(name, ..)| *name == row);
     let (_, shape, fate) = known.unwrap_or_else(|| panic!("group J has no row {row}"));
-    let ats = engine::kept(Ats::start(workers, true));
+    let ats = engine::kept(Ats::start(workers, |builder| builder));
     match shape {
         Shape::Chain => shapes::declared_chain(ats, DEPTH, fate),
         Shape::Fan => shapes::declared_fan_out(ats, WIDTH, fate),

@@ -11,6 +11,7 @@ use crate::{
     core::{Core, run},
     event::Event,
     lane::Lane,
+    os,
     queue::ready::Taken,
     quietly::quietly,
     task::{current::Carrying, id::TaskId, slab},
@@ -31,6 +32,16 @@ pub(crate) const FORK: &str = "fork";
 pub(crate) const RELIEF: &str = "relief";
 pub(crate) const SENTINEL: &str = "sentinel";
 
+#[cfg(feature = "rayon")]
+fn is_nice(purpose: &str) -> bool {
+    purpose == CPU || purpose == FORK
+}
+
+#[cfg(not(feature = "rayon"))]
+fn is_nice(purpose: &str) -> bool {
+    purpose == CPU
+}
+
 /// Starts a thread of the scheduler.
 pub(crate) fn start(
     core: &Arc<Core>,
@@ -47,7 +58,7 @@ pub(crate) fn start(
         let inner = Arc::clone(core);
         thread::Builder::new()
             .name(format!("{}-{purpose}", core.config.thread_name))
-            .spawn(move || run(inner, body))
+            .spawn(move || run(inner, purpose, body))
     } else {
         Err(io::Error::other(format!(
             "the limit of {limit} threads is reached"
@@ -62,7 +73,10 @@ pub(crate) fn start(
     started
 }
 
-fn run(core: Arc<Core>, body: impl FnOnce(&Arc<Core>)) {
+fn run(core: Arc<Core>, purpose: &str, body: impl FnOnce(&Arc<Core>)) {
+    if is_nice(purpose) && core.config.cpu_niceness > 0 {
+        os::be_nicer(core.config.cpu_niceness);
+    }
     if let Some(hook) = &core.config.on_thread_start {
         quietly(|| hook());
     }

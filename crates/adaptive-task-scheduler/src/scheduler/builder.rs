@@ -42,6 +42,7 @@ impl Builder {
             max_threads: 1024,
             thread_name: "ats".to_owned(),
             tick: Duration::from_millis(1),
+            cpu_niceness: 0,
             patience: Duration::from_millis(5),
             ageing_ticks: None,
             promotion: true,
@@ -73,6 +74,20 @@ impl Builder {
     /// They are started when there is first work for them.
     pub fn cpu_threads(self, threads: usize) -> Self {
         self.with(|config| config.cpu_threads = threads)
+    }
+
+    /// By how much the niceness of the threads that compute is raised, from 0 (the
+    /// default) to 19: those of the CPU lane, and with `rayon` those of the pools
+    /// for forks. They leave the core sooner and for longer to what else wants it:
+    /// to the I/O lane, so that important tasks are on time while all cores
+    /// compute, but also to other processes in the same control group. At 10,
+    /// tasks on the CPU lane get a tenth of a core for which the I/O lane competes
+    /// all the time, and all of one that nobody else wants. The reserves, which run
+    /// what is more important than the task that gave way, stay as they are.
+    ///
+    /// On Linux; elsewhere it does nothing.
+    pub fn cpu_niceness(self, by: u8) -> Self {
+        self.with(|config| config.cpu_niceness = by.min(19))
     }
 
     /// How many tasks the blocking lane polls at once. The default is 512, the

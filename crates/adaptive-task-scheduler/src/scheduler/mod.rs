@@ -41,6 +41,7 @@ type Hook = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct Config {
     pub(crate) io_slots: usize,
     pub(crate) cpu_threads: usize,
+    pub(crate) cpu_niceness: u8,
     pub(crate) blocking_limit: usize,
     pub(crate) max_threads: usize,
     pub(crate) thread_name: String,
