@@ -14,11 +14,7 @@ use crate::{
         word::{CANCEL, CONDEMNED},
     },
 };
-use std::{
-    future::poll_fn,
-    sync::Arc,
-    task::{Poll, Waker},
-};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 /// Goes to the back of the queue of the task's own level, once. Outside a task
 /// it lets the caller's executor poll others.
@@ -32,7 +28,9 @@ pub async fn yield_now() {
         if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
-        Waker::wake_by_ref(cx.waker());
+        if !current::yield_at_end(cx.waker()) {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     })
     .await;

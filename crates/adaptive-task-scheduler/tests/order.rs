@@ -7,13 +7,15 @@ mod support;
 
 use adaptive_task_scheduler::{Priority, Scheduler, TaskHandle, yield_now};
 use std::{
+    future::{Future, poll_fn},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Wake, Waker},
     time::{Duration, Instant},
 };
-use support::{Order, hold_slot, join_all, one_slot, plain, wait_for};
+use support::{Order, hold_slot, join_all, one_slot, plain, until_suspended, wait_for};
 use tokio::sync::oneshot;
 
 const LOW_TO_HIGH: [Priority; 5] = Priority::ALL;
@@ -267,4 +269,56 @@ fn without_ageing_the_least_important_task_is_served_last() {
     join_all([free]);
     assert!(flood.iter().all(TaskHandle::is_finished));
     assert_eq!(join_all([last]), [false]);
+}
+
+/// Counts how often it was woken, and wakes another.
+struct Through(AtomicUsize, Waker);
+
+impl Wake for Through {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        self.1.wake_by_ref();
+    }
+}
+
+#[test]
+fn who_yields_under_a_waker_of_its_own_wakes_that() {
+    let scheduler = one_slot();
+    let task = scheduler.spawn(async {
+        let mut yields = Box::pin(yield_now());
+        let mut through: Option<Arc<Through>> = None;
+        poll_fn(move |cx| {
+            let through =
+                through.get_or_insert_with(|| Arc::new(Through(0.into(), cx.waker().clone())));
+            let waker = Waker::from(Arc::clone(through));
+            let polled = yields.as_mut().poll(&mut Context::from_waker(&waker));
+            polled.map(|()| through.0.load(Ordering::SeqCst))
+        })
+        .await
+    });
+    assert_eq!(wait_for("task", task).unwrap(), 1);
+}
+
+#[test]
+fn who_yields_and_ends_in_the_same_poll_leaves_nothing_to_the_next() {
+    let scheduler = one_slot();
+    let first = scheduler.spawn(async {
+        let mut yields = Box::pin(yield_now());
+        poll_fn(|cx| {
+            assert!(yields.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    });
+    join_all([first]);
+    // Nobody wakes this one, so it is polled once.
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&polls);
+    let second = scheduler.spawn(poll_fn(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Poll::<()>::Pending
+    }));
+    until_suspended(&second);
+    join_all([scheduler.spawn(yield_now())]);
+    assert_eq!(polls.load(Ordering::SeqCst), 1);
 }

@@ -60,9 +60,10 @@ fn poll(carrying: &Carrying, id: TaskId, mut claimed: Claimed<'_>, lane: Lane) {
     let mut cx = Context::from_waker(&waker);
     let observed = core.observe(record, &carrying.seat);
     let polled = claimed.poll(&mut cx);
-    core.observed(id, record, lane, observed);
+    core.observed(id, record, lane, &carrying.seat, observed);
+    let yields = current::take_yield(id);
     match polled {
-        Poll::Pending => match claimed.suspend() {
+        Poll::Pending => match claimed.suspend(yields) {
             Suspend::Idle => {}
             Suspend::Requeue(word) => core.enqueue(record, id, word, carrying.tenure),
         },

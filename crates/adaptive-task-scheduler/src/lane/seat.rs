@@ -8,7 +8,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
 use crate::{os, primitives::Mutex, queue::ring::Padded, task::id::TaskId};
@@ -38,8 +38,17 @@ struct Published {
     task: AtomicU64,
     thread: AtomicU64,
     stale: AtomicU64,
-    /// The tick in which this carrier last measured a poll.
-    measured: AtomicU32,
+    /// What the sentinel found at its looks since the carrier read them.
+    signs: AtomicU8,
+}
+
+/// Signs that the sentinel leaves at its looks for the carrier. One that comes just
+/// when the carrier clears them is lost.
+pub(crate) mod sign {
+    /// It has looked.
+    pub(crate) const LOOKED: u8 = 1;
+    /// It saw the same poll as at the look before.
+    pub(crate) const LASTED: u8 = 2;
 }
 
 /// One look at a seat.
@@ -88,13 +97,15 @@ impl Seat {
         self.0.poll.store(poll + 1, Relaxed);
     }
 
-    /// Whether the poll that begins is the carrier's first in this tick.
-    pub(crate) fn is_first_in(&self, tick: u32) -> bool {
-        let is_first = self.0.measured.load(Relaxed) != tick;
-        if is_first {
-            self.0.measured.store(tick, Relaxed);
-        }
-        is_first
+    /// What the sentinel found: bits of [`sign`].
+    #[inline]
+    pub(crate) fn signs(&self) -> u8 {
+        self.0.signs.load(Relaxed)
+    }
+
+    /// The carrier acts on what the sentinel found.
+    pub(crate) fn clear_signs(&self) {
+        self.0.signs.store(0, Relaxed);
     }
 
     pub(crate) fn count_stale(&self) {
@@ -117,7 +128,12 @@ impl Seat {
             self.1.since.store(now, Relaxed);
             self.1.poll.store(poll, Relaxed);
         }
-        poll % 2 == 1 && before == poll
+        let lasts = poll % 2 == 1 && before == poll;
+        let signs = sign::LOOKED | if lasts { sign::LASTED } else { 0 };
+        if self.signs() & signs != signs {
+            self.0.signs.fetch_or(signs, Relaxed);
+        }
+        lasts
     }
 
     /// When the sentinel first saw this poll, if it has.

@@ -9,7 +9,10 @@ use super::{
 use crate::{
     core::{Core, start::Description},
     event::Event,
-    lane::{Lane, seat::Seat},
+    lane::{
+        Lane,
+        seat::{Seat, sign},
+    },
     task::{id::TaskId, record::Record},
 };
 use std::{
@@ -23,13 +26,6 @@ pub(crate) struct Start {
     pub(crate) class: u32,
     pub(crate) lane: Lane,
     pub(crate) watch: u8,
-}
-
-/// A poll that has begun.
-#[derive(Debug)]
-pub(crate) struct Observed {
-    tick: u32,
-    probe: Option<Probe>,
 }
 
 impl Core {
@@ -61,23 +57,33 @@ impl Core {
         self.classes.at(record.facts.class.load(Relaxed))
     }
 
-    /// A poll begins.
+    /// A poll begins. It is measured if it is the carrier's first since the
+    /// sentinel's last look, or if its task is watched.
     #[inline]
-    pub(crate) fn observe(&self, record: &Record, seat: &Seat) -> Observed {
-        let tick = self.last_tick();
-        let closely =
-            record.facts.watch.load(Relaxed) & watch::POLLS != 0 && self.still_wants(record);
-        let probe = (seat.is_first_in(tick) || closely).then(|| Probe::begin(closely));
-        Observed { tick, probe }
+    pub(crate) fn observe(&self, record: &Record, seat: &Seat) -> Option<Probe> {
+        let is_watched = record.facts.watch.load(Relaxed) & watch::POLLS != 0;
+        if seat.signs() == 0 && !is_watched {
+            return None;
+        }
+        let is_first = seat.signs() != 0;
+        seat.clear_signs();
+        let closely = is_watched && self.still_wants(record);
+        (is_first || closely).then(|| Probe::begin(closely))
     }
 
     /// The poll returned. The task still belongs to its claimant.
     #[inline]
-    pub(crate) fn observed(&self, id: TaskId, record: &Record, lane: Lane, observed: Observed) {
-        match observed.probe {
+    pub(crate) fn observed(
+        &self,
+        id: TaskId,
+        record: &Record,
+        lane: Lane,
+        seat: &Seat,
+        probe: Option<Probe>,
+    ) {
+        match probe {
             Some(probe) => self.measured(id, record, lane, probe),
-            // The tick may have moved just after the beginning.
-            None if self.last_tick().wrapping_sub(observed.tick) >= 2 => self.suspect(record),
+            None if seat.signs() & sign::LASTED != 0 => self.suspect(record),
             None => {}
         }
     }

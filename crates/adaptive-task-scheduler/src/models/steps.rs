@@ -122,7 +122,7 @@ impl<L: Line> Table<L> {
             return self.end_stopped(id, claimed);
         }
         match claimed.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => match claimed.suspend() {
+            Poll::Pending => match claimed.suspend(false) {
                 Suspend::Idle => {}
                 Suspend::Requeue(word) => self.line.push(id, word),
             },

@@ -3,7 +3,7 @@
 //! It owns: one thread-local context, set by a carrier for as long as it
 //! carries, and a thread-local memory of the last scheduler looked up.
 
-use super::{id::TaskId, record::Record, word::Snapshot};
+use super::{id::TaskId, record::Record, waker, word::Snapshot};
 use crate::{
     core::Core,
     lane::{holder::Tenure, seat::Seat},
@@ -12,6 +12,7 @@ use crate::{
 use std::{
     cell::{Cell, RefCell},
     sync::{Arc, Weak, atomic::Ordering},
+    task::Waker,
 };
 
 /// How this thread carries.
@@ -47,6 +48,43 @@ thread_local! {
             last: RefCell::new((u32::MAX, Weak::new())),
         }
     };
+}
+
+thread_local! {
+    /// The task, polled on this thread now, that wants to be queued again at the
+    /// end of the poll, by id; 0 for none.
+    static YIELDS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Notes that the task whose poll this thread is in wants to be queued again at the
+/// end of the poll, if that is the task of the waker. False if that was not noted:
+/// then the waker is to be woken, which says the same at the price of one more
+/// transition.
+pub(crate) fn yield_at_end(waker: &Waker) -> bool {
+    let Some(id) = CONTEXT
+        .try_with(|context| context.task.get())
+        .ok()
+        .flatten()
+    else {
+        return false;
+    };
+    // A poll may be nested in one that has yielded.
+    let is_free = YIELDS.get() == 0 || YIELDS.get() == id.raw();
+    let is_noted = is_free && waker::is_of(waker, id);
+    if is_noted {
+        YIELDS.set(id.raw());
+    }
+    is_noted
+}
+
+/// Whether the task's poll, which has just ended, noted that.
+#[inline]
+pub(crate) fn take_yield(id: TaskId) -> bool {
+    let yields = YIELDS.get() == id.raw();
+    if yields {
+        YIELDS.set(0);
+    }
+    yields
 }
 
 /// All schedulers of this process, by number.

@@ -312,8 +312,8 @@ impl<'a> Claimed<'a> {
         })
     }
 
-    pub(crate) fn suspend(self) -> Suspend {
-        self.record.word.suspend()
+    pub(crate) fn suspend(self, yields: bool) -> Suspend {
+        self.record.word.suspend(yields)
     }
 
     /// Ends the task. What was linked to it is handed out; `ended` takes what

@@ -37,6 +37,11 @@ pub(crate) fn of(id: TaskId) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) })
 }
 
+/// Whether it is the waker of this task and no wrapper's.
+pub(crate) fn is_of(waker: &Waker, id: TaskId) -> bool {
+    ptr::eq(waker.vtable(), &raw const VTABLE) && waker.data().addr() as u64 == id.raw()
+}
+
 /// Wakes a task, wherever it is.
 pub(crate) fn wake_task(id: TaskId) {
     let record = slab::record(id);

@@ -282,10 +282,12 @@ impl TaskWord {
         self.0.fetch_or(STARTED, Ordering::Relaxed);
     }
 
-    pub(crate) fn suspend(&self) -> Suspend {
+    /// The poll is over and the task not at its end. It `yields` if it wants to be
+    /// queued although nobody has woken it.
+    pub(crate) fn suspend(&self, yields: bool) -> Suspend {
         self.transition(|now| {
             debug_assert!(now.has(RUNNING) && !now.has(DONE | QUEUED));
-            if now.has(NOTIFIED) {
+            if yields || now.has(NOTIFIED) {
                 let queued = now.without(RUNNING | NOTIFIED).with(QUEUED);
                 (Some(queued), Suspend::Requeue(queued))
             } else {
