@@ -142,10 +142,10 @@ pub(crate) fn begin_wait(
     }
 }
 
-/// What is lent to a node of the graph is lent to `holder` too.
-pub(crate) fn pass_on(core: &Core, node: TaskId, holder: TaskId) {
+/// What is lent to a node of the graph is lent to `holder` too, from the tick `now`
+/// on.
+pub(crate) fn pass_on(now: u32, node: TaskId, holder: TaskId) {
     if is_live(&Everywhere, holder) {
-        let now = core.tick();
         note_waiter(now, node, holder);
         donation::add_edge_at(&Everywhere, node, holder, now);
     }

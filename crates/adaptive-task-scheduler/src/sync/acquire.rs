@@ -57,6 +57,7 @@ impl<'a, const N: usize> Acquire<'a, N> {
         let key = line.push(self.wanted, current::task(), waker);
         // It may come before all others, and there may be enough for it.
         let mut wakers = permits.serve(&mut line, None);
+        let mut refused = None;
         let answer = match line.position(key) {
             None => {
                 let granted = line
@@ -70,13 +71,14 @@ impl<'a, const N: usize> Acquire<'a, N> {
                     Poll::Pending
                 }
                 Err(circle) => {
-                    line.remove(at);
+                    refused = Some(line.remove(at));
                     wakers.extend(permits.serve(&mut line, None));
                     Poll::Ready(Err(Refusal::Deadlock(circle)))
                 }
             },
         };
         drop(line);
+        drop(refused);
         wake_all(wakers);
         answer
     }
@@ -103,16 +105,17 @@ impl<'a, const N: usize> Acquire<'a, N> {
         if line.waiting[at].task != task {
             line.move_to(at, task);
             if let Err(circle) = permits.begin_lending(&mut line, at) {
-                line.remove(at);
+                let waiter = line.remove(at);
                 self.key = None;
-                refused = Some((circle, permits.serve(&mut line, None)));
+                refused = Some((circle, waiter, permits.serve(&mut line, None)));
             }
         }
         drop(line);
         drop(before);
         match refused {
             None => Poll::Pending,
-            Some((circle, wakers)) => {
+            Some((circle, waiter, wakers)) => {
+                drop(waiter);
                 wake_all(wakers);
                 Poll::Ready(Err(Refusal::Deadlock(circle)))
             }

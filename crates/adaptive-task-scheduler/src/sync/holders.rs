@@ -8,7 +8,7 @@
 use crate::{
     primitives::atomic::{
         AtomicU64, AtomicUsize,
-        Ordering::{Relaxed, SeqCst},
+        Ordering::{Relaxed, Release, SeqCst},
     },
     task::id::TaskId,
 };
@@ -81,7 +81,8 @@ impl<const N: usize> Holders<N> {
                     .compare_exchange(0, owner.raw(), SeqCst, Relaxed)
                     .is_ok()
             {
-                self.amounts[at].store(amount, Relaxed);
+                // Before the state is read again (step 3).
+                self.amounts[at].store(amount, SeqCst);
                 return Some(Hold {
                     owner: Some(owner),
                     cell: at as u32,
@@ -103,8 +104,8 @@ impl<const N: usize> Holders<N> {
             if N > 1 {
                 self.amounts[at].store(0, Relaxed);
             }
-            // Ordered by the release of the permits, which comes after.
-            self.cells[at].store(0, Relaxed);
+            // Whoever claims the cell next finds the amount as it was left here.
+            self.cells[at].store(0, Release);
         }
     }
 
@@ -117,7 +118,7 @@ impl<const N: usize> Holders<N> {
 
     /// For how many permits the cell stands.
     pub(super) fn amount(&self, cell: u32) -> usize {
-        self.amounts[cell as usize].load(Relaxed)
+        self.amounts[cell as usize].load(SeqCst)
     }
 
     /// The cells that name somebody.

@@ -250,9 +250,10 @@ impl Line {
     /// The same for a holder to whom the node does not lend yet.
     pub(super) fn lend_anew(&mut self, named: (u32, TaskId)) {
         let Some(node) = self.node else { return };
-        current::with_core_of(slab::record(node), |core| {
-            edges::pass_on(core, node, named.1);
-        });
+        // Its scheduler may be gone, while tasks of another still wait.
+        let mut now = 0;
+        current::with_core_of(slab::record(node), |core| now = core.tick());
+        edges::pass_on(now, node, named.1);
         self.lent_to.push(named);
     }
 
@@ -280,6 +281,13 @@ impl Line {
             finish::serve(node, ending, None);
             finish::free(node, ended);
         }
+    }
+}
+
+impl Drop for Line {
+    /// A waiter whose future was leaked is still here.
+    fn drop(&mut self) {
+        self.close_node();
     }
 }
 

@@ -236,11 +236,10 @@ impl<const N: usize> Permits<N> {
 
     /// Adds permits that nobody held.
     pub(super) fn add(&self, amount: usize) {
-        let before = self.total.fetch_add(amount, AcqRel);
-        assert!(
-            amount <= MAX_PERMITS && before <= MAX_PERMITS - amount,
-            "a semaphore has at most {MAX_PERMITS} permits, not {before} and {amount} more"
-        );
+        let sum = |before: usize| before.checked_add(amount).filter(|&sum| sum <= MAX_PERMITS);
+        if let Err(before) = self.total.fetch_update(AcqRel, Acq, sum) {
+            panic!("a semaphore has at most {MAX_PERMITS} permits, not {before} and {amount} more");
+        }
         self.release(Hold::UNKNOWN, amount);
     }
 

@@ -261,15 +261,18 @@ macro_rules! permit {
             ///
             /// # Panics
             ///
-            /// If it is of another semaphore.
+            /// If it is of another semaphore, or if together they are 2^32 permits or
+            /// more.
             #[track_caller]
             pub fn merge(&mut self, mut other: Self) {
                 assert!(
                     $is_same(&self.semaphore, &other.semaphore),
                     "permits of two semaphores cannot be merged"
                 );
+                let sum = self.permits.checked_add(other.permits);
+                self.permits = sum.expect("a permit stands for less than 2^32 permits");
+                other.permits = 0;
                 let hold = mem::replace(&mut other.hold, Hold::UNKNOWN);
-                self.permits += mem::take(&mut other.permits);
                 let all = self.permits as usize;
                 self.semaphore.permits.merge(&self.hold, hold, all);
             }
