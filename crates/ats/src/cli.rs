@@ -1,6 +1,6 @@
 //! The command line: one definition per flag, from which parsing and help both come.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -72,6 +72,14 @@ pub struct ReplayOptions {
     /// Run the same graph in first-come order on plain Tokio as well
     #[arg(long)]
     pub compare: bool,
+
+    /// Run each file so many times; the scheduler learns from each run for the next
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(NonZeroU32))]
+    pub runs: NonZeroU32,
+
+    /// Begin with what is in this file of learned profiles, and save what is learned there
+    #[arg(long, value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
 
     /// How to print the results; `json` is one object a line
     #[arg(long, value_enum, default_value_t = Output::Text)]

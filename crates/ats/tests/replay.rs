@@ -93,11 +93,16 @@ fn results_for_machines_are_one_object_a_file() {
     for object in &objects {
         assert_eq!(object["speed"], 1000.0);
         assert_eq!(object["first_come_on_tokio"], Value::Null);
+        let runs = object["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), 1);
         // No schedule is faster than the lower bound.
-        assert!(object["over_lower_bound"].as_f64() >= Some(1.0), "{object}");
+        assert!(
+            runs[0]["over_lower_bound"].as_f64() >= Some(1.0),
+            "{object}"
+        );
         // The result's priority reaches every task that has not ended by then.
         assert!(
-            object["promotions"]["boosts"].as_u64() <= object["tasks"].as_u64(),
+            runs[0]["promotions"]["boosts"].as_u64() <= object["tasks"].as_u64(),
             "{object}"
         );
     }
@@ -116,6 +121,83 @@ fn a_workflow_in_which_nothing_takes_time_ends() {
     let arguments = ["replay", "--compare", "--output", "json", place.file()];
     let run = finish(ats(&arguments)).expect_code(0);
     assert_eq!(objects(&run.stdout)[0]["lower_bound"], 0.0);
+}
+
+/// Tasks without edges, of a class that computes and of one that waits, 20 ms each.
+fn two_kinds(of_each: usize) -> String {
+    let kinds = [("computes", 100.0), ("waits", 0.0)];
+    let tasks: Vec<(String, f64)> = kinds
+        .iter()
+        .flat_map(|(kind, share)| (0..of_each).map(move |n| (format!("{kind}_{n}"), *share)))
+        .collect();
+    let specified: Vec<Value> = tasks.iter().map(|(id, _)| json!({"id": id})).collect();
+    let executed: Vec<Value> = tasks
+        .iter()
+        .map(|(id, share)| json!({"id": id, "runtimeInSeconds": 0.02, "avgCPU": share}))
+        .collect();
+    json!({
+        "schemaVersion": "1.5",
+        "workflow": {
+            "specification": {"tasks": specified},
+            "execution": {"tasks": executed},
+        },
+    })
+    .to_string()
+}
+
+/// How many tasks of each run began on the right lane.
+fn right_lanes(stdout: &str) -> Vec<u64> {
+    let object = &objects(stdout)[0];
+    let runs = object["runs"].as_array().unwrap();
+    let right = |run: &Value| run["first_lanes"]["right"].as_u64().unwrap();
+    assert!(runs.iter().all(|run| run["first_lanes"]["clear"] == 16));
+    runs.iter().map(right).collect()
+}
+
+#[test]
+fn later_runs_begin_on_the_lanes_that_the_first_taught() {
+    let place = Place::with("kinds.json", &two_kinds(8));
+    let json = ["--output", "json", "--speed", "1", "--cores", "2"];
+    let mut arguments = vec!["replay", "--runs", "3"];
+    arguments.extend(json);
+    arguments.push(place.file());
+    let run = finish(ats(&arguments)).expect_code(0);
+    let right = right_lanes(&run.stdout);
+    // Nothing is known when all tasks of the first run are spawned.
+    assert_eq!(right, [0, 16, 16]);
+}
+
+#[test]
+fn what_was_learned_is_kept_in_a_file_for_the_next_replay() {
+    let place = Place::with("kinds.json", &two_kinds(8));
+    let profiles = place.path("profiles.txt");
+    let profiles = profiles.to_str().unwrap();
+    let arguments = [
+        "replay",
+        "--profiles",
+        profiles,
+        "--output",
+        "json",
+        "--speed",
+        "1",
+        "--cores",
+        "2",
+        place.file(),
+    ];
+    let first = finish(ats(&arguments)).expect_code(0);
+    assert_eq!(right_lanes(&first.stdout), [0]);
+    let second = finish(ats(&arguments)).expect_code(0);
+    assert_eq!(right_lanes(&second.stdout), [16]);
+    fs::write(profiles, "not profiles at all").unwrap();
+    let third = finish(ats(&arguments)).expect_code(0);
+    assert_eq!(right_lanes(&third.stdout), [0]);
+    assert!(
+        third
+            .stderr
+            .contains("warning: nothing was learned before: "),
+        "{}",
+        third.stderr
+    );
 }
 
 #[test]

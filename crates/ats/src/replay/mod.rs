@@ -3,7 +3,8 @@
 //! A file goes through the modules in this order: [`wfformat`] reads it as it is written,
 //! [`check`] turns it into a [`workflow`] or into a list of everything wrong with it, [`bounds`]
 //! says how fast it could be at best, [`scheduled`] and [`first_come`] run its tasks as [`work`]
-//! tells, [`progress`] shows it live, and [`report`] prints what was measured.
+//! tells, [`progress`] shows it live, [`first_lanes`] judges where the tasks started, and
+//! [`report`] prints what was measured.
 //!
 //! All files are read and checked before the first is run.
 
@@ -13,6 +14,7 @@ pub mod bounds;
 pub mod check;
 mod clock;
 pub mod first_come;
+pub mod first_lanes;
 pub mod progress;
 pub mod report;
 pub mod scheduled;
@@ -28,6 +30,7 @@ use crate::cli::{Output, ReplayOptions};
 use crate::exit::{Exit, Failure};
 use crate::input::{Problem, shown};
 use report::Report;
+use scheduled::{Outcome, Stage};
 use work::Load;
 use workflow::Workflow;
 
@@ -88,7 +91,7 @@ fn replay(file: String, workflow: &Workflow, options: &ReplayOptions) -> Result<
         .iter()
         .map(|task| Load::of(task, speed))
         .collect();
-    let scheduled = scheduled::run(&file, workflow, &loads, cores)?;
+    let scheduled = runs(&file, workflow, &loads, cores, options)?;
     let first_come = if options.compare {
         Some(first_come::run(&file, workflow, &loads, cores)?)
     } else {
@@ -97,6 +100,36 @@ fn replay(file: String, workflow: &Workflow, options: &ReplayOptions) -> Result<
     Ok(Report::new(
         file, workflow, cores, speed, recorded, &scheduled, first_come,
     ))
+}
+
+/// All runs on the scheduler, with what was learned before and by each for the next.
+fn runs(
+    file: &str,
+    workflow: &Workflow,
+    loads: &[Load],
+    cores: usize,
+    options: &ReplayOptions,
+) -> Result<Vec<Outcome>, Failure> {
+    let stage = Stage::start(cores)?;
+    if let Some(profiles) = options.profiles.as_deref().filter(|path| path.exists())
+        && let Err(error) = stage.load(profiles)
+    {
+        anstream::eprintln!("warning: nothing was learned before: {error}");
+    }
+    let count = options.runs.get();
+    let label = |run: u32| match count {
+        1 => file.to_owned(),
+        _ => format!("{file}, run {run} of {count}"),
+    };
+    let outcomes: Result<_, _> = (1..=count)
+        .map(|run| stage.run(&label(run), workflow, loads))
+        .collect();
+    if let Some(profiles) = &options.profiles {
+        let saved = stage.save(profiles);
+        saved.map_err(|error| Failure::internal("saving the profiles", error))?;
+    }
+    stage.end();
+    outcomes
 }
 
 fn print(report: &Report, output: Output) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use anstyle::Style;
 use serde::Serialize;
 
 use super::bounds::Bounds;
+use super::first_lanes::FirstLanes;
 use super::scheduled::Outcome;
 use super::workflow::Workflow;
 use crate::text;
@@ -23,9 +24,7 @@ pub struct Report {
     critical_path: f64,
     work_over_cores: f64,
     lower_bound: f64,
-    makespan: f64,
-    over_lower_bound: Option<f64>,
-    promotions: Promotions,
+    runs: Vec<Run>,
     first_come_on_tokio: Option<FirstCome>,
     /// Tasks of which no `avgCPU` was recorded: they computed all the time.
     without_cpu_share: usize,
@@ -38,6 +37,17 @@ struct Promotions {
     boosts: u64,
     relocations: u64,
     hand_offs: u64,
+}
+
+/// One run on the scheduler.
+#[derive(Debug, Serialize)]
+struct Run {
+    makespan: f64,
+    over_lower_bound: Option<f64>,
+    promotions: Promotions,
+    first_lanes: FirstLanes,
+    /// Of the tasks that clearly computed or waited.
+    on_the_right_lane: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,7 +65,7 @@ impl Report {
         cores: usize,
         speed: f64,
         recorded: Bounds,
-        scheduled: &Outcome,
+        scheduled: &[Outcome],
         first_come: Option<Duration>,
     ) -> Self {
         let bounds = recorded.at(speed);
@@ -72,13 +82,20 @@ impl Report {
             critical_path: bounds.critical_path.as_secs_f64(),
             work_over_cores: bounds.work_over_cores.as_secs_f64(),
             lower_bound: lower,
-            makespan: scheduled.makespan.as_secs_f64(),
-            over_lower_bound: over(scheduled.makespan),
-            promotions: Promotions {
-                boosts: scheduled.boosts,
-                relocations: scheduled.relocations,
-                hand_offs: scheduled.hand_offs,
-            },
+            runs: scheduled
+                .iter()
+                .map(|run| Run {
+                    makespan: run.makespan.as_secs_f64(),
+                    over_lower_bound: over(run.makespan),
+                    promotions: Promotions {
+                        boosts: run.boosts,
+                        relocations: run.relocations,
+                        hand_offs: run.hand_offs,
+                    },
+                    first_lanes: run.first_lanes,
+                    on_the_right_lane: run.first_lanes.share(),
+                })
+                .collect(),
             first_come_on_tokio: first_come.map(|makespan| FirstCome {
                 makespan: makespan.as_secs_f64(),
                 over_lower_bound: over(makespan),
@@ -102,11 +119,13 @@ impl fmt::Display for Report {
         writeln!(f, "{BOLD}{}{BOLD:#}", self.file)?;
         self.graph(f)?;
         self.bounds(f)?;
-        writeln!(
-            f,
-            "  makespan     {}",
-            measured(self.makespan, self.over_lower_bound)
-        )?;
+        for (number, run) in (1..).zip(&self.runs) {
+            let title = match self.runs.len() {
+                1 => "makespan".to_owned(),
+                _ => format!("run {number}"),
+            };
+            writeln!(f, "  {title:<12} {run}")?;
+        }
         if let Some(tokio) = &self.first_come_on_tokio {
             let measured = measured(tokio.makespan, tokio.over_lower_bound);
             writeln!(
@@ -114,15 +133,10 @@ impl fmt::Display for Report {
                 "  plain Tokio  {measured}, the same graph, first come first served"
             )?;
         }
-        let Promotions {
-            boosts,
-            relocations,
-            hand_offs,
-        } = self.promotions;
-        writeln!(
-            f,
-            "  promotions   {boosts} boosts, {relocations} relocations, {hand_offs} hand-offs"
-        )?;
+        if let [only] = self.runs.as_slice() {
+            writeln!(f, "  promotions   {}", only.promotions)?;
+        }
+        self.lanes(f)?;
         self.notes(f)
     }
 }
@@ -153,6 +167,21 @@ impl Report {
         )
     }
 
+    /// What the shares of the right lanes are of.
+    fn lanes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(lanes) = self.runs.first().map(|run| run.first_lanes) else {
+            return Ok(());
+        };
+        writeln!(
+            f,
+            "  lanes        judged of {} that clearly computed or waited; {} did both, {} took \
+             less than 1 ms",
+            text::count(lanes.clear, "task"),
+            text::grouped(lanes.unclear),
+            text::grouped(lanes.short),
+        )
+    }
+
     fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.without_cpu_share > 0 {
             let tasks = text::count(self.without_cpu_share, "task");
@@ -169,6 +198,31 @@ impl Report {
             )?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let makespan = measured(self.makespan, self.over_lower_bound);
+        write!(f, "{makespan}")?;
+        match self.on_the_right_lane {
+            Some(share) => write!(f, ", {:.1} % began on the right lane", share * 100.0),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Promotions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            boosts,
+            relocations,
+            hand_offs,
+        } = self;
+        write!(
+            f,
+            "{boosts} boosts, {relocations} relocations, {hand_offs} hand-offs"
+        )
     }
 }
 

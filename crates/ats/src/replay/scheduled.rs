@@ -3,18 +3,25 @@
 //!
 //! Somebody waits for a workflow's result, so one task of priority production runs after all
 //! that nothing else runs after. Priority flows from it through the whole graph.
+//!
+//! All runs of a file are on one scheduler, so that a later one begins with what the earlier ones
+//! taught it.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use adaptive_task_scheduler::{Priority, Scheduler, TaskHandle, yield_now};
+use adaptive_task_scheduler::{
+    Lane, Priority, ProfileError, Scheduler, Stats, TaskHandle, current_task, yield_now,
+};
 
+use super::first_lanes::FirstLanes;
 use super::progress::{self, Counts};
 use super::work::Load;
 use super::workflow::Workflow;
 use crate::exit::Failure;
 
-/// What was measured.
+/// What was measured of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
     /// From the first spawn to the last end.
@@ -25,71 +32,150 @@ pub struct Outcome {
     pub relocations: u64,
     /// How often a stuck worker's queue was handed to another thread.
     pub hand_offs: u64,
+    /// How many tasks started where they belong.
+    pub first_lanes: FirstLanes,
 }
 
-/// Runs the workflow to its end.
-///
-/// # Errors
-///
-/// The scheduler could not be started, or a task was lost.
-pub fn run(
-    label: &str,
-    workflow: &Workflow,
-    loads: &[Load],
-    cores: usize,
-) -> Result<Outcome, Failure> {
-    let scheduler = Scheduler::builder()
-        .io_slots(cores)
-        .cpu_threads(cores)
-        .build_runtime()
-        .map_err(|error| Failure::internal("starting the scheduler", error))?;
-    let counts = Arc::new(Counts::default());
-    let start = Instant::now();
-    let result = progress::shown(label, loads.len(), &counts, || {
-        let result = spawn_all(&scheduler, workflow, loads, &counts);
-        scheduler.block_on(result)
-    });
-    let makespan = start.elapsed();
-    result.map_err(|error| Failure::internal("replaying", error))?;
-    let stats = scheduler.stats();
-    scheduler.block_on(scheduler.shutdown(Duration::from_secs(5)));
-    Ok(Outcome {
-        makespan,
-        boosts: stats.boosts,
-        relocations: stats.relocations,
-        hand_offs: stats.hand_offs,
-    })
+/// A scheduler on which a workflow is run, perhaps several times.
+#[derive(Debug)]
+pub struct Stage {
+    scheduler: Scheduler,
 }
 
-fn spawn_all(
-    scheduler: &Scheduler,
-    workflow: &Workflow,
-    loads: &[Load],
-    counts: &Arc<Counts>,
-) -> TaskHandle<()> {
-    let mut handles: Vec<TaskHandle<()>> = Vec::with_capacity(loads.len());
-    for (task, &load) in workflow.tasks.iter().zip(loads) {
-        let counts = Arc::clone(counts);
-        let handle = scheduler
-            .task()
-            .name(task.class.clone())
-            .after_all(task.parents.iter().map(|&parent| &handles[parent]))
-            .spawn(async move {
-                counts.start();
-                load.perform(yield_now).await;
-                counts.finish();
-            });
-        handles.push(handle);
+impl Stage {
+    /// Starts a scheduler for so many cores.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started.
+    pub fn start(cores: usize) -> Result<Self, Failure> {
+        let scheduler = Scheduler::builder()
+            .io_slots(cores)
+            .cpu_threads(cores)
+            .build_runtime()
+            .map_err(|error| Failure::internal("starting the scheduler", error))?;
+        Ok(Self { scheduler })
     }
-    let children = workflow.children();
-    let last = handles
-        .iter()
-        .zip(&children)
-        .filter(|(_, after)| after.is_empty());
-    scheduler
-        .task()
-        .name("result of the workflow")
-        .priority(Priority::Production)
-        .after_all(last.map(|(handle, _)| handle))
-        .spawn(async {})
+
+    /// Begins with what an earlier replay learned.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be used; then nothing is known.
+    pub fn load(&self, profiles: &Path) -> Result<usize, ProfileError> {
+        self.scheduler.load_profiles(profiles)
+    }
+
+    /// Keeps what was learned.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn save(&self, profiles: &Path) -> Result<(), ProfileError> {
+        self.scheduler.save_profiles(profiles)
+    }
+
+    /// Runs the workflow to its end.
+    ///
+    /// # Errors
+    ///
+    /// A task was lost.
+    pub fn run(
+        &self,
+        label: &str,
+        workflow: &Workflow,
+        loads: &[Load],
+    ) -> Result<Outcome, Failure> {
+        let before = self.scheduler.stats();
+        let witness = Arc::new(Witness::of(loads.len()));
+        let start = Instant::now();
+        let result = progress::shown(label, loads.len(), &witness.counts, || {
+            let result = self.spawn_all(workflow, loads, &witness);
+            self.scheduler.block_on(result)
+        });
+        let makespan = start.elapsed();
+        result.map_err(|error| Failure::internal("replaying", error))?;
+        let after = self.scheduler.stats();
+        let since = |of: fn(&Stats) -> u64| of(&after) - of(&before);
+        Ok(Outcome {
+            makespan,
+            boosts: since(|stats| stats.boosts),
+            relocations: since(|stats| stats.relocations),
+            hand_offs: since(|stats| stats.hand_offs),
+            first_lanes: FirstLanes::judge(&workflow.tasks, loads, &witness.lanes()),
+        })
+    }
+
+    /// Ends the scheduler.
+    pub fn end(self) {
+        let ending = self.scheduler.shutdown(Duration::from_secs(5));
+        self.scheduler.block_on(ending);
+    }
+
+    fn spawn_all(
+        &self,
+        workflow: &Workflow,
+        loads: &[Load],
+        witness: &Arc<Witness>,
+    ) -> TaskHandle<()> {
+        let mut handles: Vec<TaskHandle<()>> = Vec::with_capacity(loads.len());
+        for (place, (task, &load)) in workflow.tasks.iter().zip(loads).enumerate() {
+            let witness = Arc::clone(witness);
+            let scheduler = self.scheduler.clone();
+            let handle = self
+                .scheduler
+                .task()
+                .name(task.class.clone())
+                .after_all(task.parents.iter().map(|&parent| &handles[parent]))
+                .spawn(async move {
+                    witness.counts.start();
+                    witness.started(place, lane_of_this_task(&scheduler));
+                    load.perform(yield_now).await;
+                    witness.counts.finish();
+                });
+            handles.push(handle);
+        }
+        let children = workflow.children();
+        let last = handles
+            .iter()
+            .zip(&children)
+            .filter(|(_, after)| after.is_empty());
+        self.scheduler
+            .task()
+            .name("result of the workflow")
+            .priority(Priority::Production)
+            .after_all(last.map(|(handle, _)| handle))
+            .spawn(async {})
+    }
+}
+
+fn lane_of_this_task(scheduler: &Scheduler) -> Option<Lane> {
+    let explanation = scheduler.explain(current_task()?)?;
+    explanation.chain.first().map(|link| link.lane)
+}
+
+/// What the tasks of a run tell of themselves.
+#[derive(Debug)]
+struct Witness {
+    counts: Counts,
+    lanes: Mutex<Vec<Option<Lane>>>,
+}
+
+impl Witness {
+    fn of(tasks: usize) -> Self {
+        Self {
+            counts: Counts::default(),
+            lanes: Mutex::new(vec![None; tasks]),
+        }
+    }
+
+    fn started(&self, place: usize, lane: Option<Lane>) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes[place] = lane;
+    }
+
+    fn lanes(&self) -> Vec<Option<Lane>> {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.clone()
+    }
 }
