@@ -3,7 +3,7 @@
 //! On Linux: the CPU time that the process has used, the id of this thread, how
 //! much CPU time another thread of this process has used (1.8 us to read), and
 //! whether it is asleep (39 us, so only on suspicion); and what this thread has
-//! used and how often it slept; and that this thread gives way to others.
+//! used, how often it slept and how long it waited for a core; and that this thread gives way to others.
 //! Elsewhere the answers are "unknown", and a stuck poll counts as blocked.
 
 use std::time::Duration;
@@ -28,11 +28,14 @@ pub(crate) struct ThreadUsage {
     pub(crate) cpu: Duration,
     /// How often it gave up its core to wait for something.
     pub(crate) sleeps: u64,
+    /// For how long it could have run and others did; `None` if the kernel does not
+    /// tell.
+    pub(crate) delayed: Option<Duration>,
 }
 
 #[cfg(target_os = "linux")]
 impl ThreadUsage {
-    /// Of this thread; some microsecond.
+    /// Of this thread; two microseconds.
     pub(crate) fn now() -> Option<Self> {
         let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
         // SAFETY: `usage` is a valid place for the answer, which is written in
@@ -45,8 +48,25 @@ impl ThreadUsage {
         clock(libc::CLOCK_THREAD_CPUTIME_ID).map(|cpu| Self {
             cpu,
             sleeps: usage.ru_nvcsw as u64,
+            delayed: delayed(),
         })
     }
+}
+
+/// For how long this thread has waited for a core.
+#[cfg(target_os = "linux")]
+fn delayed() -> Option<Duration> {
+    use std::{fs::File, os::unix::fs::FileExt, str};
+    thread_local! {
+        static STAT: Option<File> = File::open("/proc/thread-self/schedstat").ok();
+    }
+    // The time on a core, the time in line for one, both in nanoseconds, and a count.
+    let mut text = [0; 64];
+    let read = |file: &Option<File>| file.as_ref()?.read_at(&mut text, 0).ok();
+    let length = STAT.try_with(read).ok()??;
+    let text = str::from_utf8(&text[..length]).ok()?;
+    let nanoseconds = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -126,6 +146,16 @@ impl ThreadId {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_knows_what_it_used() {
+        let before = ThreadUsage::now().unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+        let after = ThreadUsage::now().unwrap();
+        assert!(after.sleeps > before.sleeps && after.cpu >= before.cpu);
+        // Not every kernel tells of the third.
+        assert!(after.delayed >= before.delayed);
+    }
 
     #[test]
     fn a_sleeping_thread_is_asleep_and_a_gone_one_unknown() {

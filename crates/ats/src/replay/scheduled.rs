@@ -8,7 +8,7 @@
 //! taught it.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use adaptive_task_scheduler::{
@@ -158,24 +158,25 @@ fn lane_of_this_task(scheduler: &Scheduler) -> Option<Lane> {
 #[derive(Debug)]
 struct Witness {
     counts: Counts,
-    lanes: Mutex<Vec<Option<Lane>>>,
+    /// Of each task the lane that it started on.
+    lanes: Vec<OnceLock<Lane>>,
 }
 
 impl Witness {
     fn of(tasks: usize) -> Self {
         Self {
             counts: Counts::default(),
-            lanes: Mutex::new(vec![None; tasks]),
+            lanes: (0..tasks).map(|_| OnceLock::new()).collect(),
         }
     }
 
     fn started(&self, place: usize, lane: Option<Lane>) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes[place] = lane;
+        if let Some(lane) = lane {
+            self.lanes[place].get_or_init(|| lane);
+        }
     }
 
     fn lanes(&self) -> Vec<Option<Lane>> {
-        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.clone()
+        self.lanes.iter().map(|lane| lane.get().copied()).collect()
     }
 }
