@@ -22,11 +22,19 @@
 //!   libgcc 12 or newer (`_dl_find_object`). With older ones a thread that is
 //!   interrupted while it loads a library or unwinds would wait for a lock that
 //!   it holds itself: do not turn the feature on there.
+//! - Other unwinders than glibc's with libgcc, such as musl's, take locks too.
+//! - The walk believes the unwind tables. Assembly whose tables are wrong where it
+//!   was interrupted can make it read what is not there, which ends the process.
+//! - The handler runs on the stack that it interrupts and needs some kilobytes of
+//!   it. Stacks that are smaller than a thread's, of coroutines say, may be too
+//!   small.
 //! - System calls are restarted, except those that Linux never restarts, such as
 //!   sleeping and polling; code that does not expect `EINTR` there sees it. The
 //!   standard library and Tokio do expect it.
-//! - The first of the real-time signals is taken that nobody has a handler for.
-//!   If a thread blocks it, its stack is unknown.
+//! - The last of the real-time signals is taken that nobody has a handler for.
+//!   If a thread blocks it, it is not sent there and its stack is unknown. Who
+//!   takes signals without a handler, by `sigwait` or `signalfd`, must block them in
+//!   all threads, as usual, before they are started.
 //! - Code without unwind tables ends the stack.
 //!
 //! Known race, harmless: a thread may end and its id be given to another between
@@ -125,6 +133,9 @@ pub(crate) fn of(thread: ThreadId) -> Option<Stack> {
 
 fn capture(thread: c_int) -> Option<Vec<usize>> {
     let signal = signal()?;
+    if holds_back(thread, signal) {
+        return None;
+    }
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // A handler that came too late for another asker has finished by now.
     if STATE.load(Ordering::Acquire) & PHASE == DONE {
@@ -162,7 +173,14 @@ fn wait_for(done: u64) {
 fn signal() -> Option<c_int> {
     static SIGNAL: OnceLock<Option<c_int>> = OnceLock::new();
     *SIGNAL.get_or_init(|| {
-        let mut all = libc::SIGRTMIN()..=libc::SIGRTMAX();
+        // What the unwinder sets up at its first use is set up outside of the
+        // handler, which might have interrupted just that.
+        backtrace::trace(|frame| {
+            std::hint::black_box(frame.ip());
+            false
+        });
+        // From the end that programs which number their signals use last.
+        let mut all = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev();
         all.find(|&signal| install(signal))
     })
 }
@@ -181,7 +199,28 @@ fn install(signal: c_int) -> bool {
     ours.sa_sigaction = handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) as usize;
     ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
     // SAFETY: the handler keeps to S2, and `ours` is a valid description of it.
-    unsafe { libc::sigaction(signal, &raw const ours, std::ptr::null_mut()) == 0 }
+    let installed = unsafe { libc::sigaction(signal, &raw const ours, &raw mut before) } == 0;
+    if installed && before.sa_sigaction != libc::SIG_DFL {
+        // Somebody else came in between, and gets it back.
+        // SAFETY: `before` describes the handler that was there.
+        unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
+        return false;
+    }
+    installed
+}
+
+/// Whether the thread holds the signal back, for all that the kernel tells.
+/// Signals that are never taken would be kept, and use up a limit of the user's.
+fn holds_back(thread: c_int, signal: c_int) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status"));
+    status.is_ok_and(|status| blocked_in(&status) & (1 << (signal - 1)) != 0)
+}
+
+/// The mask of blocked signals in a thread's status (man 5 proc); 0 if unknown.
+fn blocked_in(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 extern "C" fn handle(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
@@ -220,17 +259,19 @@ extern "C" fn handle(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
 /// this kind of processor.
 fn interrupted_at(context: *mut c_void) -> Option<usize> {
     let context: *const libc::ucontext_t = context.cast_const().cast();
-    // SAFETY: with SA_SIGINFO the kernel hands a `ucontext_t` to the handler.
-    let context = unsafe { context.as_ref() }?;
-    #[cfg(target_arch = "x86_64")]
-    return Some(context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize);
-    #[cfg(target_arch = "aarch64")]
-    return Some(context.uc_mcontext.pc as usize);
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    {
-        let _ = context;
-        None
+    if context.is_null() {
+        return None;
     }
+    // One word is read and no reference made: the C library's `ucontext_t` is
+    // longer than the kernel's.
+    // SAFETY: with SA_SIGINFO the kernel hands a `ucontext_t` to the handler.
+    #[cfg(target_arch = "x86_64")]
+    return Some(unsafe { (*context).uc_mcontext.gregs[libc::REG_RIP as usize] } as usize);
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    return Some(unsafe { (*context).uc_mcontext.pc } as usize);
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    None
 }
 
 /// The functions at an address: more than one if some were inlined.
@@ -300,6 +341,43 @@ mod tests {
         assert!(of(id).is_none(), "the thread is gone");
         assert!(of(ThreadId::of_raw(0)).is_none());
         assert!(of(ThreadId::current()).is_none());
+    }
+
+    #[test]
+    fn the_mask_of_blocked_signals_is_read() {
+        let status = "Name:\tSigBlk: 7\nShdPnd:\t0000000000000001\nSigBlk:\t8000000000000002\n";
+        assert_eq!(blocked_in(status), 1 << 63 | 1 << 1);
+        assert_eq!(blocked_in("SigBlk:\tnone\n"), 0);
+        assert_eq!(blocked_in(""), 0);
+    }
+
+    #[test]
+    fn a_thread_that_holds_the_signal_back_is_sent_none() {
+        let signal = signal().expect("a signal is free");
+        let (tell, told) = mpsc::channel();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            // SAFETY: a set is plain data, for which zeros are a value.
+            let mut set = unsafe { std::mem::zeroed() };
+            // SAFETY: `set` is a valid place, and this thread's mask is its own.
+            unsafe {
+                libc::sigemptyset(&raw mut set);
+                libc::sigaddset(&raw mut set, signal);
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+            }
+            tell.send(ThreadId::current()).unwrap();
+            let _ = stopped.recv();
+            // SAFETY: as above.
+            let pending = unsafe {
+                libc::sigpending(&raw mut set);
+                libc::sigismember(&raw const set, signal)
+            };
+            assert_eq!(pending, 0);
+        });
+        let id = told.recv().unwrap();
+        assert!(of(id).is_none());
+        drop(stop);
+        thread.join().unwrap();
     }
 
     #[test]

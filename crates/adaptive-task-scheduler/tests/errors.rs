@@ -2,14 +2,14 @@
 
 mod support;
 
-use adaptive_task_scheduler::{Scheduler, TaskError, TaskErrorKind, TaskHandle, TaskState};
+use adaptive_task_scheduler::{Scheduler, TaskError, TaskErrorKind, TaskHandle, TaskId, TaskState};
 use std::{
     error::Error,
     fmt,
     future::{Future, pending},
     pin::Pin,
     sync::Arc,
-    task::{Context, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 use support::{hold_slot, join_all, one_slot, plain, shut_down, until, wait_for};
@@ -17,6 +17,70 @@ use tokio::sync::oneshot;
 
 fn error_of<T: fmt::Debug + 'static>(task: TaskHandle<T>) -> TaskError {
     wait_for("a task that fails", task).unwrap_err()
+}
+
+/// Panics with a bomb when it is polled, and once more when it is dropped.
+struct Minefield;
+
+impl Future for Minefield {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        std::panic::panic_any(Bomb("the payload of the poll"))
+    }
+}
+
+impl Drop for Minefield {
+    fn drop(&mut self) {
+        std::panic::panic_any("the destructor")
+    }
+}
+
+#[test]
+fn of_two_panics_the_first_may_panic_when_it_is_given_up_for_the_second() {
+    let scheduler = one_slot();
+    let error = error_of(scheduler.spawn(Minefield));
+    assert_eq!(error.panic_message(), Some("the destructor"));
+    check_alive(&scheduler);
+}
+
+/// Spawns a task that runs after its own when it is dropped.
+struct Successor(Scheduler, Arc<std::sync::OnceLock<TaskId>>);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let own = self.1.get().expect("the task was spawned");
+        self.0.task().after(own).spawn(async {}).detach();
+    }
+}
+
+impl fmt::Display for Successor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the next, please")
+    }
+}
+
+impl fmt::Debug for Successor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for Successor {}
+
+#[test]
+fn an_error_may_deal_with_its_task_when_it_is_dropped() {
+    let scheduler = one_slot();
+    let id = Arc::default();
+    let gate = hold_slot(&scheduler);
+    let error = Successor(scheduler.clone(), Arc::clone(&id));
+    let task = scheduler
+        .task()
+        .spawn_try(async move { Err::<(), _>(error) });
+    id.set(task.id()).expect("it is set once");
+    task.detach();
+    drop(gate);
+    check_alive(&scheduler);
 }
 
 /// The scheduler's one slot still polls tasks.

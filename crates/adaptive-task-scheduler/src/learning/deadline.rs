@@ -8,6 +8,10 @@
 //! A task that has begun by then is on time, as far as anybody knows; one that
 //! has not is late, which is told, and the task is boosted if its spawner asked
 //! for that.
+//!
+//! Tasks that have begun or ended are dropped whenever their number has doubled, so
+//! that many short tasks with distant deadlines need no more room than those that
+//! still wait.
 
 use super::finish;
 use crate::{
@@ -40,29 +44,69 @@ struct Latest {
     boost: Option<u8>,
 }
 
+impl Latest {
+    /// Whether the task has neither begun nor ended.
+    fn waits(&self) -> bool {
+        let word = slab::record(self.task).word.load();
+        word.generation() == self.task.generation() && !word.has(DONE | STARTED)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Deadlines {
-    waiting: Mutex<BinaryHeap<Reverse<Latest>>>,
+    waiting: Mutex<Waiting>,
     next: AtomicU64,
 }
+
+#[derive(Debug)]
+struct Waiting {
+    heap: BinaryHeap<Reverse<Latest>>,
+    /// How many the last pruning left.
+    pruned_to: usize,
+}
+
+impl Waiting {
+    const fn new() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            pruned_to: 0,
+        }
+    }
+
+    fn add(&mut self, latest: Latest, waits: impl Fn(&Latest) -> bool) {
+        if self.heap.len() > 2 * self.pruned_to + FEW {
+            self.heap.retain(|Reverse(latest)| waits(latest));
+            self.heap.shrink_to(2 * self.heap.len() + FEW);
+            self.pruned_to = self.heap.len();
+        }
+        self.heap.push(Reverse(latest));
+    }
+
+    /// The earliest latest start; `u64::MAX` if there is none.
+    fn next(&self) -> u64 {
+        self.heap.peek().map_or(u64::MAX, |Reverse(first)| first.at)
+    }
+}
+
+/// Up to so many are not worth pruning.
+const FEW: usize = 64;
 
 impl Deadlines {
     pub(crate) fn new() -> Self {
         Self {
-            waiting: Mutex::new(BinaryHeap::new()),
+            waiting: Mutex::new(Waiting::new()),
             next: AtomicU64::new(u64::MAX),
         }
     }
 
     fn add(&self, latest: Latest) {
         let mut waiting = self.waiting.lock();
-        waiting.push(Reverse(latest));
+        waiting.add(latest, Latest::waits);
         self.publish(&waiting);
     }
 
-    fn publish(&self, waiting: &BinaryHeap<Reverse<Latest>>) {
-        let next = waiting.peek().map_or(u64::MAX, |Reverse(first)| first.at);
-        self.next.store(next, Ordering::SeqCst);
+    fn publish(&self, waiting: &Waiting) {
+        self.next.store(waiting.next(), Ordering::SeqCst);
     }
 
     fn take_due(&self, now: u64) -> Option<Latest> {
@@ -70,8 +114,8 @@ impl Deadlines {
             return None;
         }
         let mut waiting = self.waiting.lock();
-        let due = waiting.peek().is_some_and(|Reverse(first)| first.at <= now);
-        let taken = due.then(|| waiting.pop()).flatten();
+        let due = waiting.next() <= now;
+        let taken = due.then(|| waiting.heap.pop()).flatten();
         self.publish(&waiting);
         taken.map(|Reverse(latest)| latest)
     }
@@ -136,12 +180,10 @@ impl Core {
     }
 
     fn judge_deadline(&self, latest: Latest) {
-        let id = latest.task;
-        let record = slab::record(id);
-        let word = record.word.load();
-        if word.generation() != id.generation() || word.has(DONE | STARTED) {
+        if !latest.waits() {
             return;
         }
+        let id = latest.task;
         let boosted = latest
             .boost
             .filter(|&level| edges::raise_own(id, level))
@@ -154,5 +196,44 @@ impl Core {
             expected: Duration::from_nanos(latest.expected),
             boosted,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn latest(at: u64) -> Latest {
+        Latest {
+            at,
+            task: TaskId::new(at as u32, 1),
+            deadline: at,
+            expected: 0,
+            boost: None,
+        }
+    }
+
+    #[test]
+    fn tasks_that_are_over_need_no_room() {
+        let mut waiting = Waiting::new();
+        for at in 0..100_000 {
+            // One in a hundred is still there a thousand tasks later.
+            let is_there =
+                |one: &Latest| one.at + 10 > at || (one.at % 100 == 0 && one.at + 1_000 > at);
+            waiting.add(latest(at), is_there);
+            assert!(waiting.heap.len() < 200, "{}", waiting.heap.len());
+        }
+        assert!(waiting.heap.capacity() < 1_000);
+    }
+
+    #[test]
+    fn tasks_that_wait_are_kept_and_the_earliest_comes_first() {
+        let mut waiting = Waiting::new();
+        assert_eq!(waiting.next(), u64::MAX);
+        for at in (0..1_000).rev() {
+            waiting.add(latest(at), |_| true);
+            assert_eq!(waiting.next(), at);
+        }
+        assert_eq!(waiting.heap.len(), 1_000);
     }
 }

@@ -5,6 +5,7 @@
 //! [`super::word`]): by the carrier that claimed the task, and after the end
 //! by the holder of the handle. It neither knows its task nor any queue.
 
+use crate::quietly::quietly;
 use pin_project_lite::pin_project;
 use std::{
     any::Any,
@@ -91,7 +92,11 @@ impl<A: Attempt> Job for Cell<A> {
         let dropped = catch_unwind(AssertUnwindSafe(|| stage.as_mut().set(next)));
         match dropped {
             Ok(()) => Poll::Ready(answer),
-            Err(payload) => Poll::Ready(Err(Fault::Panicked(payload))),
+            Err(payload) => {
+                // What it ends with instead of this may panic once more.
+                quietly(|| drop(answer));
+                Poll::Ready(Err(Fault::Panicked(payload)))
+            }
         }
     }
 

@@ -29,6 +29,7 @@ use crate::{
 };
 use std::{
     any::Any,
+    mem,
     panic::Location,
     pin::Pin,
     sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -143,6 +144,16 @@ pub(crate) struct Record {
 // which gives it to one thread at a time, each hand-over ordered by the
 // word's AcqRel transitions; and `dyn Job` is Send.
 unsafe impl Sync for Record {}
+
+// What the implementation above must not hide.
+const _: () = {
+    const fn is_sync<T: Sync>() {}
+    is_sync::<TaskWord>();
+    is_sync::<Facts>();
+    is_sync::<Mutex<Links>>();
+    const fn is_send<T: Send>() {}
+    is_send::<UnsafeCell<Option<Pin<Box<dyn Job>>>>>();
+};
 
 /// What the spawner says about a task.
 pub(crate) struct NewTask {
@@ -346,6 +357,8 @@ fn end_word(record: &Record, error: Option<crate::error::TaskError>) -> (Ending,
 
 /// Ends a node of the wait graph that never runs, and frees its place.
 pub(crate) fn end_node(record: &Record) -> (Ending, Ended<'_>) {
+    // Of a task it would make a second owner of the job (R2).
+    assert!(record.word.load().has(word::NODE), "a task ended as a node");
     let (ending, _) = end_word(record, None);
     (ending, Ended { record })
 }
@@ -393,7 +406,9 @@ impl<'a> Ended<'a> {
             quietly(|| drop(payload));
         }
         if self.record.word.load().has(word::LINKED | word::FAILED) {
-            *self.record.links.lock() = Links::new();
+            let links = mem::replace(&mut *self.record.links.lock(), Links::new());
+            // The error is anybody's code, which may ask about this task.
+            quietly(|| drop(links));
         }
         self.record.word.close();
     }

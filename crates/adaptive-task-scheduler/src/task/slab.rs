@@ -55,11 +55,11 @@ thread_local! {
 pub(crate) fn record_at(index: u32) -> &'static Record {
     let index = index as usize;
     let chunk = TABLE[index / CHUNK].load(Ordering::Acquire);
-    // SAFETY: a chunk is leaked when it is made, and published with Release
-    // before any of its places is handed out, so it is good for ever; ids of
-    // places not handed out do not exist.
-    let chunk: &'static Chunk = unsafe { &*chunk };
-    &chunk[index % CHUNK]
+    // SAFETY: what is not null is a chunk that was leaked when it was made, and
+    // published with Release, so it is good for ever.
+    let chunk: Option<&'static Chunk> = unsafe { chunk.as_ref() };
+    // Ids of places not handed out do not exist.
+    &chunk.expect("a task's id is of a place in the table")[index % CHUNK]
 }
 
 pub(crate) fn record(id: TaskId) -> &'static Record {
