@@ -74,6 +74,8 @@ mod mutex;
 )]
 mod rwlock;
 mod semaphore;
+
+pub mod oneshot;
 pub(crate) mod unused;
 
 pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
