@@ -273,9 +273,9 @@ fn a_receiver_polled_by_reference_may_be_given_up_and_taken_up_again() {
     let first = scheduler.task().priority(Production).spawn(async move {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(pin!(&mut rx).poll(&mut cx).is_pending());
-        rx
+        (rx,)
     });
-    let rx = wait_for("the receiver", first).unwrap();
+    let (rx,) = wait_for("the receiver", first).unwrap();
     // The task that lent has ended.
     assert_eq!(sends.effective_priority(), Free);
     let second = receiver(&scheduler, "second", Batch, rx);

@@ -142,6 +142,12 @@ pub(crate) fn begin_wait(
     }
 }
 
+/// The circle through an edge that stands already, beginning with its waiter.
+pub(crate) fn circle_through(waiter: TaskId, blocker: TaskId) -> Option<Vec<(TaskId, TaskName)>> {
+    let _one_at_a_time = CYCLES.lock().unwrap_or_else(PoisonError::into_inner);
+    cycle::find(&Everywhere, waiter, blocker).map(named)
+}
+
 /// What is lent to a node of the graph is lent to `holder` too, from the tick `now`
 /// on.
 pub(crate) fn pass_on(now: u32, node: TaskId, holder: TaskId) {

@@ -98,7 +98,8 @@ impl<'a, const N: usize> Acquire<'a, N> {
         }
         let Some(at) = line.position(key) else {
             self.key = None;
-            return Poll::Ready(Err(Refusal::Closed));
+            let refused = line.take_refused(key).map(Refusal::Deadlock);
+            return Poll::Ready(Err(refused.unwrap_or(Refusal::Closed)));
         };
         let before = std::mem::replace(&mut line.waiting[at].waker, waker);
         let mut refused = None;
@@ -151,6 +152,8 @@ impl<const N: usize> Drop for Acquire<'_, N> {
             drop(line);
             drop(waiter);
             wake_all(wakers);
+        } else {
+            let _ = line.take_refused(key);
         }
     }
 }

@@ -69,6 +69,19 @@ pub(super) struct Line {
     /// By numbers that are no cell's.
     beyond: Option<HashMap<u32, Beyond>>,
     next_beyond: u32,
+    /// The task that gives back what is spent.
+    pub(super) freer: Option<Freer>,
+    /// Waiters that were told of a circle after they had begun to wait.
+    refused: Vec<(u64, Circle)>,
+}
+
+/// The one task that gives back what is spent (see [`super::spent`]). It is among
+/// the kept holders, for nothing of its own.
+#[derive(Debug)]
+pub(super) struct Freer {
+    pub(super) hold: Hold,
+    /// Whether circles through it are deadlocks.
+    pub(super) is_promised: bool,
 }
 
 impl Line {
@@ -81,6 +94,8 @@ impl Line {
             lent_to: SmallVec::new_const(),
             beyond: None,
             next_beyond: 0,
+            freer: None,
+            refused: Vec::new(),
         }
     }
 
@@ -158,6 +173,24 @@ impl Line {
         Some(granted)
     }
 
+    /// Takes a waiter's task out of the line because of a circle. Its waker.
+    pub(super) fn refuse(&mut self, task: TaskId, circle: Circle) -> Option<Waker> {
+        let mut tasks = self.waiting.iter().map(|waiter| waiter.task);
+        let at = tasks.position(|waiter| waiter == Some(task))?;
+        let waiter = self.remove(at);
+        self.refused.push((waiter.key, circle));
+        Some(waiter.waker)
+    }
+
+    /// Why a waiter was taken out of the line.
+    pub(super) fn take_refused(&mut self, key: u64) -> Option<Circle> {
+        let at = self
+            .refused
+            .iter()
+            .position(|(refused, _)| *refused == key)?;
+        Some(self.refused.swap_remove(at).1)
+    }
+
     /// Keeps a holder for whom there is no cell.
     pub(super) fn keep(&mut self, owner: TaskId, amount: usize, cells: usize) -> Hold {
         let beyond = self.beyond.get_or_insert_default();
@@ -203,13 +236,13 @@ impl Line {
 
     /// Makes sure that there is a node, for a wait of `task`. True if it is new:
     /// the holders must be named to it.
-    pub(super) fn open_node(&mut self, task: TaskId, name: &TaskName) -> bool {
+    pub(super) fn open_node(&mut self, task: TaskId, name: &TaskName, kind: NodeKind) -> bool {
         if self.node.is_some() {
             return false;
         }
         let name = name.clone();
         current::with_core_of(slab::record(task), |core| {
-            self.node = core.start_node(name, NodeKind::Lock);
+            self.node = core.start_node(name, kind);
         });
         self.node.is_some()
     }

@@ -62,6 +62,7 @@ mod acquire;
 mod holders;
 mod line;
 mod permits;
+mod spent;
 
 #[allow(
     unsafe_code,
@@ -75,6 +76,7 @@ mod mutex;
 mod rwlock;
 mod semaphore;
 
+pub mod mpsc;
 pub mod oneshot;
 pub(crate) mod unused;
 

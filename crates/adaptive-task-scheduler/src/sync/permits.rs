@@ -40,6 +40,7 @@ use super::{
     unused,
 };
 use crate::{
+    graph::node::NodeKind,
     primitives::{
         Mutex,
         atomic::{
@@ -100,7 +101,10 @@ pub(super) struct Permits<const N: usize> {
     /// How many there are, free or held.
     total: AtomicUsize,
     wait_for: WaitFor,
+    kind: NodeKind,
     name: TaskName,
+    /// How many nobody holds, so that only the line's freer gives them back.
+    pub(super) spent: AtomicUsize,
     pub(super) line: Mutex<Line>,
 }
 
@@ -115,13 +119,27 @@ impl<const N: usize> Permits<N> {
             holders: Holders::new(),
             total: AtomicUsize::new(permits),
             wait_for,
+            kind: NodeKind::Lock,
             name,
+            spent: AtomicUsize::new(0),
             line: Mutex::new(Line::new()),
         }
     }
 
+    /// The room of a channel.
+    pub(super) fn of_channel(capacity: usize, name: TaskName) -> Self {
+        let mut room = Self::new(capacity, WaitFor::Any, name);
+        room.kind = NodeKind::Channel;
+        room
+    }
+
     pub(super) fn name(&self) -> &TaskName {
         &self.name
+    }
+
+    /// How many there are, free, held or spent.
+    pub(super) fn total(&self) -> usize {
+        self.total.load(Acq)
     }
 
     /// How many are free.
@@ -133,8 +151,17 @@ impl<const N: usize> Permits<N> {
         self.state.load(Acq) & CLOSED != 0
     }
 
+    pub(super) fn has_waiters(&self) -> bool {
+        self.state.load(Acq) & WAITERS != 0
+    }
+
     /// Takes permits if they are free and nobody waits (steps 1 to 3).
     pub(super) fn try_take(&self, wanted: usize) -> Result<Hold, Refusal> {
+        self.take(wanted).map(|()| self.hold(wanted))
+    }
+
+    /// The same without naming a holder (step 1).
+    pub(super) fn take(&self, wanted: usize) -> Result<(), Refusal> {
         let mut now = self.state.load(Acq);
         loop {
             if now & CLOSED != 0 {
@@ -145,7 +172,7 @@ impl<const N: usize> Permits<N> {
             }
             let next = now - (wanted << SHIFT);
             match self.state.compare_exchange_weak(now, next, AcqRel, Acq) {
-                Ok(_) => return Ok(self.hold(wanted)),
+                Ok(_) => return Ok(()),
                 Err(found) => now = found,
             }
         }
@@ -194,7 +221,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// A hold is over; under the line's lock.
-    fn unname(&self, line: &mut Line, hold: &Hold) {
+    pub(super) fn unname(&self, line: &mut Line, hold: &Hold) {
         line.take_back(hold);
         if Holders::<N>::is_beyond(hold) {
             line.set_kept(hold, 0);
@@ -229,7 +256,8 @@ impl<const N: usize> Permits<N> {
             line.set_kept(&hold, 0);
         }
         self.state.fetch_add(amount << SHIFT, AcqRel);
-        let wakers = self.serve(&mut line, hold.owner());
+        let by = hold.owner().or_else(|| line.freer.as_ref()?.hold.owner());
+        let wakers = self.serve(&mut line, by);
         drop(line);
         wake_all(wakers);
     }
@@ -371,7 +399,7 @@ impl<const N: usize> Permits<N> {
         let Some(task) = line.waiting[at].task else {
             return Ok(());
         };
-        if line.open_node(task, &self.name) {
+        if line.open_node(task, &self.name, self.kind) {
             for named in self.holders.named().chain(line.kept()) {
                 line.lend_anew(named);
             }
@@ -400,7 +428,7 @@ impl<const N: usize> Permits<N> {
 
     /// While holders change, no circle is certain; [`judge`](Self::judge) comes
     /// after.
-    fn doubt(&self, line: &Line) {
+    pub(super) fn doubt(&self, line: &Line) {
         if let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any)
             && let Some(mut links) = slab::record(node).live_links(node.generation())
         {
@@ -409,10 +437,18 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Says whether a circle through the node is certain to be a deadlock.
-    fn judge(&self, line: &Line) {
+    pub(super) fn judge(&self, line: &Line) {
         let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any) else {
             return;
         };
+        let certain = self.is_certain(line);
+        if let Some(mut links) = slab::record(node).live_links(node.generation()) {
+            links.set_any_is_enough(!certain);
+        }
+    }
+
+    /// Whether all permits that there are belong to one task.
+    pub(super) fn is_certain(&self, line: &Line) -> bool {
         let lent_to = line.lent_to();
         let is_one = lent_to.windows(2).all(|pair| pair[0].1 == pair[1].1);
         let amount = |cell: u32| match (cell as usize) < N {
@@ -420,9 +456,10 @@ impl<const N: usize> Permits<N> {
             false => line.kept_amount(cell),
         };
         let known = || lent_to.iter().map(|&(cell, _)| amount(cell)).sum::<usize>();
-        let certain = is_one && known() + self.available() == self.total.load(Acq);
-        if let Some(mut links) = slab::record(node).live_links(node.generation()) {
-            links.set_any_is_enough(!certain);
-        }
+        let spent = match &line.freer {
+            Some(freer) if freer.is_promised => self.spent(),
+            _ => 0,
+        };
+        is_one && known() + spent + self.available() == self.total()
     }
 }
