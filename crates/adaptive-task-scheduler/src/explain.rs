@@ -53,7 +53,10 @@ pub struct Link {
     pub effective_priority: Priority,
     /// Where its polls run.
     pub lane: Lane,
-    /// How many unfinished tasks it waits on, of which the chain follows one.
+    /// How many unfinished tasks it waits on, of which the chain follows one. A
+    /// suspended task with none waits for something that the scheduler cannot see
+    /// into: I/O, a timer, a value of a channel that nobody promised, or a lock or
+    /// channel of Tokio's.
     pub waits_on: usize,
     /// How long it has waited on the next task of the chain, to a tick; `None`
     /// for the last one.
@@ -273,9 +276,10 @@ impl Link {
                     self.effective_priority
                 )
             }
-            TaskState::Suspended if self.waits_on == 0 => {
-                f.write_str("(suspended: waits for something that is not a task)")
-            }
+            TaskState::Suspended if self.waits_on == 0 => f.write_str(
+                "(suspended: waits for something unknown, such as I/O, a timer, \
+                     a value of a channel, or a lock or channel of Tokio's)",
+            ),
             TaskState::Suspended => f.write_str("(suspended)"),
             TaskState::Finished => f.write_str("(finished)"),
         }?;

@@ -284,7 +284,8 @@ fn explain_tells_what_is_queued_and_what_waits_for_no_task() {
     let text = waits.explain().to_string();
     assert_eq!(
         text,
-        "\"waits\" (suspended: waits for something that is not a task)"
+        "\"waits\" (suspended: waits for something unknown, such as I/O, a timer, \
+         a value of a channel, or a lock or channel of Tokio's)"
     );
     let gate = hold_slot(&scheduler);
     let queued = scheduler

@@ -1,7 +1,16 @@
-//! Locks that lend priority.
+//! Locks and channels that lend priority.
 //!
-//! [`Mutex`], [`RwLock`] and [`Semaphore`] have the methods of `tokio::sync`'s,
-//! and differ in what they know of tasks:
+//! They have the methods of `tokio::sync`'s, and the same cancel safety, and differ
+//! in what they know of tasks:
+//!
+//! | | who comes first | who is lent to | a deadlock |
+//! | --- | --- | --- | --- |
+//! | [`Mutex`] | by priority | the holder | ends the task |
+//! | [`RwLock`] | by priority | the writer, or all readers | ends the task |
+//! | [`Semaphore`] | by priority | all who hold permits | an error |
+//! | [`oneshot`] | (there is one receiver) | the task that promised to send | an error |
+//! | [`mpsc`], sending | by priority | the receiver's task, and who has reserved room | an error |
+//! | [`mpsc`], receiving | (there is one receiver) | nobody: nobody is known to owe a value | |
 //!
 //! - *Order.* The waiter of the highest effective priority comes first, and
 //!   first come, first served within a level. Priorities are read when
@@ -9,14 +18,14 @@
 //!   boosted. The order is strict: while the first in line wants more than
 //!   there is, nobody behind it is served, and nobody barges in.
 //! - *Donation.* Tasks that wait lend their priority to the tasks that hold the
-//!   lock, at once, and through chains of locks and awaits. It is taken back when
-//!   the lock is released or the wait is given up.
+//!   lock, at once, and through chains of locks, channels and awaits. It is taken
+//!   back when the lock is released or the wait is given up.
 //! - *Deadlocks.* A task whose wait would close a circle of tasks and locks is
 //!   told so, with the names of all of them. [`Mutex::lock`],
 //!   [`RwLock::read`] and [`RwLock::write`] cannot return an error, so there the
 //!   task ends with it ([`TaskError::is_cycle`](crate::TaskError::is_cycle)), and
-//!   what it held is released; [`Semaphore::acquire`] returns it.
-//!
+//!   what it held is released; [`Semaphore::acquire`], [`mpsc::Sender::send`] and
+//!   awaiting a [`oneshot::Receiver`] return it.
 //! - *Unused grants.* A lock that was granted to a task whose future does not take
 //!   it up (because the task is not polled, or polls something else, as
 //!   [tokio#6450](https://github.com/tokio-rs/tokio/issues/6450) has it) is reported
@@ -49,6 +58,18 @@
 //! if the guard is given to another task. For the ninth reader or holder of
 //! permits at a time, and those that follow, taking and releasing is slower.
 //!
+//! Channels cannot see which task an end was moved into. Who is to send on a
+//! [`oneshot`], or to receive from an [`mpsc`], *promises* that, or another task says
+//! it; see their pages.
+//!
+//! # Waiting on Tokio's own
+//!
+//! Tasks may wait on anything of Tokio's: its locks and channels, sockets, timers.
+//! That works as ever, but lends nothing, since these do not say who holds them or
+//! will send, and a deadlock through them is not found.
+//! [`TaskHandle::explain`](crate::TaskHandle::explain) shows such a task as the last
+//! of its chain, suspended and waiting for something unknown.
+//!
 //! # What is not done
 //!
 //! - A deadlock through a semaphore is told only where it is certain: if all
@@ -56,7 +77,10 @@
 //!   them may release one, so circles through such a semaphore are not looked for.
 //! - Waits of branches of one task (`join!`, `select!`) count as waits of the
 //!   whole task: a circle that another branch would have opened is reported.
-//! - Acquiring takes nothing from Tokio's cooperative budget.
+//!   Through the ends of channels, where that is usual, circles are told only if
+//!   the task has promised.
+//! - Acquiring and sending take nothing from Tokio's cooperative budget; receiving
+//!   does.
 
 mod acquire;
 mod holders;

@@ -152,7 +152,7 @@ impl<const N: usize> Permits<N> {
     }
 
     pub(super) fn has_waiters(&self) -> bool {
-        self.state.load(Acq) & WAITERS != 0
+        self.state.load(SeqCst) & WAITERS != 0
     }
 
     /// Takes permits if they are free and nobody waits (steps 1 to 3).

@@ -8,7 +8,9 @@
 //! Protocol, beside that of [`super::permits`]:
 //!
 //! 1. Who spends has permits. It counts them as spent, then leaves its cell, which
-//!    is a release of nothing.
+//!    is a release of nothing, and then looks whether somebody waits. A waiter reads
+//!    the count after it has said that it waits. Both pairs are sequentially
+//!    consistent, so one of the two judges by the new count.
 //! 2. Who gives back counts them as not spent any more, then releases them. So at
 //!    every moment at least that many are spent as are counted and not free.
 //! 3. A circle through the freer is a deadlock if the freer was promised, and all
@@ -19,35 +21,41 @@
 
 use super::{
     holders::Hold,
-    line::{Freer, Line},
+    line::{Circle, Freer, Line},
     permits::{Permits, Refusal, Wakers, wake_all},
 };
 use crate::{
     core::edges,
-    primitives::atomic::Ordering::{Acquire, Release},
+    primitives::atomic::Ordering::{AcqRel, SeqCst},
     task::id::TaskId,
 };
 
 impl<const N: usize> Permits<N> {
-    /// Spends a permit if one is free and nobody waits.
+    /// Spends a permit if one is free and nobody waits (step 1).
     pub(super) fn try_spend(&self) -> Result<(), Refusal> {
         self.take(1)?;
-        self.spent.fetch_add(1, Release);
+        self.spend(Hold::UNKNOWN, 1);
         Ok(())
     }
 
-    /// Spends permits that were held (step 1).
+    /// Spends permits that were taken (step 1).
     pub(super) fn spend(&self, hold: Hold, amount: usize) {
-        self.spent.fetch_add(amount, Release);
+        self.spent.fetch_add(amount, SeqCst);
         if hold.owner().is_some() {
             self.release(hold, 0);
-            self.refuse_deadlocked();
+        }
+        if self.has_waiters() {
+            let mut line = self.line.lock();
+            self.judge(&line);
+            let wakers = self.find_deadlocked(&mut line);
+            drop(line);
+            wake_all(wakers);
         }
     }
 
     /// Gives back what was spent (step 2).
     pub(super) fn give_back(&self, amount: usize) {
-        self.spent.fetch_sub(amount, Release);
+        self.spent.fetch_sub(amount, AcqRel);
         self.release(Hold::UNKNOWN, amount);
     }
 
@@ -82,40 +90,35 @@ impl<const N: usize> Permits<N> {
         wake_all(wakers);
     }
 
-    fn refuse_deadlocked(&self) {
-        if !self.has_waiters() {
-            return;
-        }
-        let mut line = self.line.lock();
-        let wakers = self.find_deadlocked(&mut line);
-        drop(line);
-        wake_all(wakers);
-    }
-
     /// Takes the waiter out of the line that is on a circle with the freer, if there
     /// is one now (step 3).
     fn find_deadlocked(&self, line: &mut Line) -> Wakers {
         let mut wakers = Wakers::new();
-        let freer = line.freer.as_ref().filter(|freer| freer.is_promised);
-        let freer = freer.and_then(|freer| freer.hold.owner());
-        let (Some(node), Some(freer)) = (line.node(), freer) else {
-            return wakers;
-        };
-        if line.waiting.is_empty() || !self.is_certain(line) {
-            return wakers;
-        }
-        if let Some(mut circle) = edges::circle_through(node, freer) {
-            // It begins with the node; the waiter is last.
-            circle.rotate_right(1);
-            let waiter = circle[0].0;
-            wakers.extend(line.refuse(waiter, circle));
+        // Branches of one task may wait several times.
+        while let Some((waiter, circle)) = self.deadlocked(line) {
+            let Some(waker) = line.refuse(waiter, circle) else {
+                break;
+            };
+            wakers.push(waker);
             wakers.extend(self.serve(line, None));
         }
         wakers
     }
 
+    fn deadlocked(&self, line: &Line) -> Option<(TaskId, Circle)> {
+        let freer = line.freer.as_ref().filter(|freer| freer.is_promised)?;
+        let (node, freer) = (line.node()?, freer.hold.owner()?);
+        if !self.is_certain(line) {
+            return None;
+        }
+        let mut circle = edges::circle_through(node, freer)?;
+        // It begins with the node; the waiter is last.
+        circle.rotate_right(1);
+        Some((circle[0].0, circle))
+    }
+
     /// How many permits are spent.
     pub(super) fn spent(&self) -> usize {
-        self.spent.load(Acquire)
+        self.spent.load(SeqCst)
     }
 }
