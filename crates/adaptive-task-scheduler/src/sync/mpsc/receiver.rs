@@ -205,6 +205,11 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.room.close();
+        self.values.close();
+        while let Ok(value) = self.values.try_recv() {
+            self.room.permits.give_back(1);
+            drop(value);
+        }
     }
 }
 

@@ -70,9 +70,15 @@ impl Room {
                 self.0.tell_if_over();
             }
         }
-        // What was granted to a future that is dropped is given back by it.
+        // Dropped after the wait, which gives back what was granted to it.
         let _tell = Tell(self);
-        self.permits.acquire(places).await
+        let hold = self.permits.acquire(places).await?;
+        if self.is_closed() {
+            // Granted before, but not taken up until now: refused, as Tokio has it.
+            self.permits.release(hold, places);
+            return Err(Refusal::Closed);
+        }
+        Ok(hold)
     }
 
     /// Gives back places that were held and not spent.
