@@ -564,3 +564,48 @@ fn threads_outside_of_tasks_send_through_a_channel_that_is_closed_meanwhile() {
         .sum();
     assert_eq!(received, sent);
 }
+
+/// What a task is told that receives only after it has awaited the sender.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Sender,
+    Receiver,
+}
+
+#[test]
+fn however_the_waits_of_a_circle_come_together_one_of_the_two_is_told() {
+    let scheduler = plain().io_slots(2).build_runtime().unwrap();
+    for _ in 0..400 {
+        let (sender, mut receiver) = mpsc::named("channel", 1);
+        let permit = sender.clone().try_reserve_owned().unwrap();
+        let sends = scheduler.task().name("sends");
+        let mut sends = sends.spawn(async move { sender.send(7).await });
+        let receives = scheduler.task().name("receives").spawn(async move {
+            receiver.promise();
+            let told = match (&mut sends).await {
+                Err(error) => {
+                    assert!(error.is_cycle(), "{error}");
+                    Told::Receiver
+                }
+                Ok(sent) => {
+                    assert_eq!(circle(&sent.unwrap_err()), ["sends", "channel", "receives"]);
+                    Told::Sender
+                }
+            };
+            let mut received = Vec::new();
+            while let Some(value) = receiver.recv().await {
+                received.push(value);
+            }
+            (told, received)
+        });
+        // The room is used at some moment of all this.
+        let uses = scheduler.spawn(async move { drop(permit.send(100)) });
+        let (told, received) = join_all([receives]).remove(0);
+        let expected: &[usize] = match told {
+            Told::Sender => &[100],
+            Told::Receiver => &[100, 7],
+        };
+        assert_eq!(received, expected, "{told:?}");
+        join_all([uses]);
+    }
+}
