@@ -13,7 +13,9 @@
 //!    declared, the receiver is woken and begins its wait anew, since only a wait
 //!    that begins looks for circles.
 //! 3. The sender ends the wait before it sends or is dropped, so what was lent is
-//!    back before the receiver can go on; after that no wait begins any more.
+//!    back before the receiver can go on; after that no wait begins any more. A wait
+//!    that begins sets WAITS, and this sets OVER, in one atomic: if no wait has ever
+//!    begun, no lock is taken here; otherwise the lock finds it.
 //! 4. The receiver ends its wait when it is ready, dropped, or polled by another
 //!    task.
 //!
@@ -27,7 +29,13 @@ use super::super::line::Circle;
 use crate::{
     core::{edges, finish, inverted},
     graph::node::NodeKind,
-    primitives::Mutex,
+    primitives::{
+        Mutex,
+        atomic::{
+            AtomicU8,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
+    },
     quietly::quietly,
     task::{
         current,
@@ -37,9 +45,15 @@ use crate::{
 };
 use std::task::{Context, Waker};
 
+/// A wait has begun, once.
+const WAITS: u8 = 1;
+/// The sender has sent or is gone.
+const OVER: u8 = 2;
+
 #[derive(Debug)]
 pub(super) struct Promise {
     name: TaskName,
+    flags: AtomicU8,
     state: Mutex<State>,
 }
 
@@ -47,8 +61,6 @@ pub(super) struct Promise {
 struct State {
     promised: Option<Promised>,
     wait: Option<Wait>,
-    /// The sender has sent or is gone.
-    is_over: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +85,16 @@ impl Promise {
         let state = State {
             promised: None,
             wait: None,
-            is_over: false,
         };
         Self {
             name,
+            flags: AtomicU8::new(0),
             state: Mutex::new(state),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.flags.load(Acquire) & OVER != 0
     }
 
     pub(super) fn name(&self) -> &TaskName {
@@ -109,7 +125,7 @@ impl Promise {
             Some(before) => before != promised && (promised.is_declared || !before.is_declared),
             None => true,
         };
-        if !is_news || state.is_over {
+        if !is_news || self.is_over() {
             return;
         }
         state.promised = Some(promised);
@@ -127,12 +143,12 @@ impl Promise {
     /// The receiver was polled and found nothing (steps 1 and 4). `Err` if its wait
     /// would close a circle.
     pub(super) fn wait(&self, cx: &Context<'_>) -> Result<(), Circle> {
+        if self.is_over() {
+            return Ok(());
+        }
         let waker = cx.waker().clone();
         let task = current::task();
         let mut state = self.state.lock();
-        if state.is_over {
-            return Ok(());
-        }
         if let Some(wait) = &mut state.wait
             && Some(wait.task) == task
             && !wait.begins_anew
@@ -155,6 +171,9 @@ impl Promise {
 
     /// Step 1.
     fn begin(&self, state: &mut State, task: TaskId, waker: Waker) -> Result<(), Circle> {
+        if self.flags.fetch_or(WAITS, AcqRel) & OVER != 0 {
+            return Ok(());
+        }
         let mut begun = Ok(());
         current::with_core_of(slab::record(task), |core| {
             let Some(node) = core.start_node(self.name.clone(), NodeKind::Channel) else {
@@ -183,8 +202,10 @@ impl Promise {
 
     /// The sender is about to send, or to be dropped (step 3).
     pub(super) fn keep(&self) {
+        if self.flags.fetch_or(OVER, AcqRel) & WAITS == 0 {
+            return;
+        }
         let mut state = self.state.lock();
-        state.is_over = true;
         let wait = state.wait.take();
         let by = state.promised.map(|promised| promised.task);
         let waker = wait.map(|wait| wait.end(current::task().or(by)));
@@ -194,6 +215,10 @@ impl Promise {
 
     /// The receiver waits no more (step 4).
     pub(super) fn give_up(&self) {
+        // Only the receiver itself sets this.
+        if self.flags.load(Relaxed) & WAITS == 0 {
+            return;
+        }
         let mut state = self.state.lock();
         let wait = state.wait.take();
         let waker = wait.map(|wait| wait.end(None));
