@@ -218,8 +218,9 @@ mod tests {
         let mut waiting = Waiting::new();
         for at in 0..100_000 {
             // One in a hundred is still there a thousand tasks later.
-            let is_there =
-                |one: &Latest| one.at + 10 > at || (one.at % 100 == 0 && one.at + 1_000 > at);
+            let is_there = |one: &Latest| {
+                one.at + 10 > at || (one.at.is_multiple_of(100) && one.at + 1_000 > at)
+            };
             waiting.add(latest(at), is_there);
             assert!(waiting.heap.len() < 200, "{}", waiting.heap.len());
         }

@@ -235,9 +235,10 @@ impl Wait {
             if let Some(before) = self.lends_to.take() {
                 edges::end_wait(node, before);
             }
-            current::with_core_of(slab::record(node), |core| {
-                edges::pass_on(core.tick(), node, promised.task);
-            });
+            // The receiver's scheduler may be gone.
+            let mut now = 0;
+            current::with_core_of(slab::record(node), |core| now = core.tick());
+            edges::pass_on(now, node, promised.task);
             self.lends_to = Some(promised.task);
         }
         self.count_circles(promised.is_declared);
