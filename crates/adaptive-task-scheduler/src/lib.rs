@@ -37,7 +37,7 @@ mod group;
     reason = "gives up the handle's right; cites rule R2 of task::record"
 )]
 mod handle;
-#[cfg(not(ats_loom))]
+#[cfg(any(test, not(ats_loom)))]
 pub mod sync;
 #[cfg(not(ats_loom))]
 mod watch;

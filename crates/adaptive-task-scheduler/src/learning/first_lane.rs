@@ -9,10 +9,11 @@
 //!   1, one of 4 ms or more 2) and they make most of its polling time.
 //! - F2. What it does is told by the share of CPU time in its long polls: at
 //!   least half is computing, and the CPU lane; less is blocking. A class that
-//!   has learned one of the two changes to the other only beyond a margin.
+//!   has learned one of the two changes to the other only beyond a margin, and
+//!   on [`CHANGE`] times the evidence.
 //! - F3. A class unlearns after a *quiet period*: [`QUIET_POLLS`] measured polls
 //!   in a row without a long one, over at least [`QUIET_TIME`].
-//! - F4. Each time a class unlearns, learning takes twice the evidence and
+//! - F4. Each time a class unlearns or changes its lane, learning takes twice the evidence and
 //!   unlearning twice the quiet, up to eight times. So a class at the border
 //!   settles instead of flapping.
 //! - F5. The evidence is halved when it grows old in polls, so that what a class
@@ -27,6 +28,8 @@ pub(crate) const LONG: Duration = Duration::from_millis(1);
 const VERY_LONG: Duration = Duration::from_millis(4);
 /// Rule F1. Guesses: two polls that no accident explains, or three lesser ones.
 const ENOUGH: u32 = 3;
+/// Rule F2. A guess: a handful of polls, so that a few odd ones change nothing.
+const CHANGE: u32 = 4;
 /// Rule F3. Guesses; a class that is called once a minute unlearns in half an
 /// hour, one called a thousand times a second in ten seconds.
 const QUIET_POLLS: u32 = 32;
@@ -145,7 +148,7 @@ pub(crate) struct Learned {
 pub(crate) struct FirstLane {
     pub(crate) evidence: Evidence,
     pub(crate) learned: Option<Learned>,
-    /// How often it has unlearned (rule F4).
+    /// How often it has unlearned or changed (rule F4).
     pub(crate) doubts: u32,
     quiet_polls: u32,
     /// When the quiet began, since the Unix epoch.
@@ -162,6 +165,8 @@ pub(crate) enum Change {
 impl FirstLane {
     pub(crate) fn with(learned: Option<Learned>, doubts: u32) -> Self {
         Self {
+            // What is seen from now on adds to what was seen before.
+            evidence: learned.map(|learned| learned.from).unwrap_or_default(),
             learned,
             doubts,
             quiet_since: learned.map_or(Duration::ZERO, |learned| learned.since),
@@ -199,6 +204,7 @@ impl FirstLane {
             since: now,
             from: self.evidence,
         };
+        self.doubts += u32::from(self.learned.is_some());
         self.learned = Some(learned);
         Some(Change::Learned(learned))
     }
@@ -206,7 +212,8 @@ impl FirstLane {
     /// Rules F1 and F2.
     fn verdict(&self) -> Option<Lane> {
         let evidence = &self.evidence;
-        if evidence.weight < ENOUGH * self.patience() || evidence.hogged * 2.0 < evidence.polled {
+        let change = if self.learned.is_some() { CHANGE } else { 1 };
+        if evidence.weight < ENOUGH * change * self.patience() || evidence.hogged * 2.0 < evidence.polled {
             return None;
         }
         let share = evidence.cpu_share()?;
@@ -350,6 +357,36 @@ mod tests {
             changes += usize::from(change.is_some());
         }
         assert!(changes <= 1, "{changes}");
+    }
+
+    #[test]
+    fn a_learned_lane_changes_on_more_than_a_few_polls() {
+        let mut rule = FirstLane::default();
+        for _ in 0..2 {
+            rule.observe(poll(MS(10), 0.34), Lane::Io, S(1));
+        }
+        assert_eq!(lane(&rule), Some(Lane::Blocking));
+        let polls = (1..).find(|_| {
+            let change = rule.observe(poll(MS(10), 1.0), Lane::Io, S(1));
+            change.is_some()
+        });
+        assert_eq!((polls, lane(&rule)), (Some(4), Some(Lane::Cpu)));
+        assert_eq!(rule.doubts, 1);
+    }
+
+    #[test]
+    fn what_was_restored_is_not_forgotten_for_a_few_polls() {
+        let mut rule = FirstLane::default();
+        for _ in 0..50 {
+            rule.observe(poll(MS(10), 0.66), Lane::Io, S(1));
+        }
+        let mut learned = rule.learned.unwrap();
+        learned.from = rule.evidence;
+        let mut restored = FirstLane::with(Some(learned), 0);
+        for _ in 0..10 {
+            restored.observe(poll(MS(10), 0.1), Lane::Io, S(2));
+        }
+        assert_eq!(lane(&restored), Some(Lane::Cpu));
     }
 
     #[test]

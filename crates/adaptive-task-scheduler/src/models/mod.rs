@@ -6,9 +6,10 @@
 //! Tokio, under many random schedules.
 //!
 //! The words, records, links, rings, idle lists and holders here are the
-//! library's own. What needs Tokio, a clock or statics is mirrored, step for
-//! step: the slab by [`table`], `core::{run, finish, edges}` by [`steps`], and
-//! `lane::{io, guest, relief}` by [`carrier`]. Whoever changes one of those,
+//! library's own, as are the permits of `sync`. What needs Tokio, a clock or
+//! statics is mirrored, step for step: the slab by [`table`], `core::{run, finish,
+//! edges}` by [`steps`], and `lane::{io, guest, relief}` by [`carrier`]; or, for the
+//! locks, replaced: the wait graph by [`ground`]. Whoever changes one of those,
 //! changes its mirror.
 
 #[cfg(ats_loom)]
@@ -18,6 +19,7 @@ mod under_shuttle;
 
 mod bell;
 mod carrier;
+pub(crate) mod ground;
 mod probe;
 mod steps;
 #[allow(

@@ -4,17 +4,10 @@
 //! served, refused, or given up.
 
 use super::{
+    ground,
     holders::Hold,
     line::Circle,
     permits::{Permits, Refusal, wake_all},
-};
-use crate::{
-    core::edges,
-    error::TaskError,
-    task::{
-        current, slab,
-        word::{CONDEMNED, Stop},
-    },
 };
 use std::{
     future::Future,
@@ -54,7 +47,7 @@ impl<'a, const N: usize> Acquire<'a, N> {
             Err(Refusal::NoPermits) => {}
             Err(refusal) => return Poll::Ready(Err(refusal)),
         }
-        let key = line.push(self.wanted, current::task(), waker);
+        let key = line.push(self.wanted, ground::task(), waker);
         // It may come before all others, and there may be enough for it.
         let mut wakers = permits.serve(&mut line, None);
         let mut refused = None;
@@ -86,7 +79,7 @@ impl<'a, const N: usize> Acquire<'a, N> {
     fn look(&mut self, key: u64, cx: &Context<'_>) -> Poll<Result<Hold, Refusal>> {
         let permits = self.permits;
         let waker = cx.waker().clone();
-        let task = current::task();
+        let task = ground::task();
         let mut line = permits.line.lock();
         if let Some(granted) = line.take_granted(key) {
             let mut hold = granted.hold;
@@ -163,26 +156,10 @@ pub(super) async fn or_end_task<const N: usize>(acquire: Acquire<'_, N>) -> Hold
     match acquire.await {
         Ok(hold) => hold,
         Err(Refusal::Deadlock(circle)) => {
-            end_task(circle);
+            ground::end_task(circle);
             std::future::pending().await
         }
         Err(refusal) => unreachable!("it is never closed: {refusal:?}"),
-    }
-}
-
-/// Ends the current task with the circle as its error, when its poll is over.
-fn end_task(circle: Circle) {
-    let Some(task) = current::task() else { return };
-    let record = slab::record(task);
-    let error = TaskError::of_cycle(task, edges::name_of(task), circle);
-    if let Some(mut links) = record.live_links(task.generation())
-        && links.error().is_none()
-    {
-        links.set_error(Some(error));
-    }
-    match record.word.stop(task.generation(), CONDEMNED) {
-        Stop::Enqueue(word) => current::schedule(record, task, word),
-        Stop::Nothing | Stop::Noted => {}
     }
 }
 

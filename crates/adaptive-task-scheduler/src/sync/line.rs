@@ -12,16 +12,10 @@
 //! the highest of all. Known race, harmless: while a waiter is being boosted, the
 //! node does not have that level yet, and one that came earlier may be chosen.
 
-use super::{holders::Hold, unused};
+use super::{ground, holders::Hold};
 use crate::{
-    core::{edges, finish, inverted},
     graph::node::NodeKind,
-    priority::Priority,
-    task::{
-        current,
-        id::{TaskId, TaskName},
-        record, slab,
-    },
+    task::id::{TaskId, TaskName},
 };
 use smallvec::SmallVec;
 use std::{
@@ -48,7 +42,7 @@ pub(super) struct Granted {
     pub(super) wanted: usize,
     pub(super) hold: Hold,
     /// The report that is due if it is not taken up.
-    pub(super) report: Option<unused::Number>,
+    pub(super) report: Option<ground::Report>,
 }
 
 /// A holder for whom there was no cell.
@@ -116,8 +110,8 @@ impl Line {
     /// The index of the waiter that comes first: the first come of the highest
     /// present level.
     pub(super) fn first(&self) -> Option<usize> {
-        let highest = level_of(self.node).max(level_of(None));
-        let levels = self.waiting.iter().map(|waiter| level_of(waiter.task));
+        let highest = ground::level(self.node).max(ground::level(None));
+        let levels = self.waiting.iter().map(|waiter| ground::level(waiter.task));
         let mut best: Option<(usize, u8)> = None;
         for (at, level) in levels.enumerate() {
             if best.is_none_or(|(_, before)| level > before) {
@@ -147,7 +141,7 @@ impl Line {
         let waiter = &self.waiting[at];
         if let (true, Some(task), Some(node), Some(by)) = (waiter.lends, waiter.task, self.node, by)
         {
-            inverted::note_member(task, node, by);
+            ground::note_member(task, node, by);
         }
         self.remove(at)
     }
@@ -156,7 +150,7 @@ impl Line {
         if std::mem::take(&mut waiter.lends)
             && let (Some(task), Some(node)) = (waiter.task, self.node)
         {
-            edges::end_wait(task, node);
+            ground::end_wait(task, node);
         }
     }
 
@@ -168,7 +162,7 @@ impl Line {
         let at = self.granted.iter().position(|one| one.key == key)?;
         let granted = self.granted.remove(at)?;
         if let (Some(report), Some(task)) = (granted.report, granted.hold.owner()) {
-            unused::taken_up(task, report);
+            ground::taken_up(task, report);
         }
         Some(granted)
     }
@@ -240,10 +234,7 @@ impl Line {
         if self.node.is_some() {
             return false;
         }
-        let name = name.clone();
-        current::with_core_of(slab::record(task), |core| {
-            self.node = core.start_node(name, kind);
-        });
+        self.node = ground::open_node(task, name, kind);
         self.node.is_some()
     }
 
@@ -253,12 +244,8 @@ impl Line {
         let (Some(task), Some(node)) = (waiter.task, self.node) else {
             return Ok(());
         };
-        let mut begun = Ok(());
-        current::with_core_of(slab::record(task), |core| {
-            begun = edges::begin_wait(core, task, node);
-            waiter.lends = begun.is_ok();
-        });
-        begun
+        waiter.lends = ground::begin_wait(task, node)?;
+        Ok(())
     }
 
     /// The waiter is another task from now on.
@@ -268,7 +255,7 @@ impl Line {
         if std::mem::take(&mut waiter.lends)
             && let (Some(before), Some(node)) = (waiter.task, node)
         {
-            edges::end_wait(before, node);
+            ground::end_wait(before, node);
         }
         waiter.task = task;
     }
@@ -283,10 +270,7 @@ impl Line {
     /// The same for a holder to whom the node does not lend yet.
     pub(super) fn lend_anew(&mut self, named: (u32, TaskId)) {
         let Some(node) = self.node else { return };
-        // Its scheduler may be gone, while tasks of another still wait.
-        let mut now = 0;
-        current::with_core_of(slab::record(node), |core| now = core.tick());
-        edges::pass_on(now, node, named.1);
+        ground::pass_on(node, named.1);
         self.lent_to.push(named);
     }
 
@@ -297,7 +281,7 @@ impl Line {
         };
         if let Some(at) = self.lent_to.iter().position(|one| *one == named) {
             self.lent_to.swap_remove(at);
-            edges::end_wait(node, named.1);
+            ground::end_wait(node, named.1);
         }
     }
 
@@ -310,9 +294,7 @@ impl Line {
     pub(super) fn close_node(&mut self) {
         self.lent_to.clear();
         if let Some(node) = self.node.take() {
-            let (ending, ended) = record::end_node(slab::record(node));
-            finish::serve(node, ending, None);
-            finish::free(node, ended);
+            ground::close_node(node);
         }
     }
 }
@@ -321,14 +303,5 @@ impl Drop for Line {
     /// A waiter whose future was leaked is still here.
     fn drop(&mut self) {
         self.close_node();
-    }
-}
-
-/// The present effective level of a waiter.
-fn level_of(task: Option<TaskId>) -> u8 {
-    let word = task.map(|task| (task, slab::record(task).word.load()));
-    match word {
-        Some((task, word)) if word.generation() == task.generation() => word.level(),
-        _ => Priority::default().level(),
     }
 }

@@ -88,26 +88,39 @@ mod line;
 mod permits;
 mod spent;
 
+#[cfg(all(test, any(ats_loom, ats_shuttle)))]
+use crate::models::ground;
+#[cfg(not(all(test, any(ats_loom, ats_shuttle))))]
+mod ground;
+
+#[cfg(not(ats_loom))]
+pub mod mpsc;
+#[cfg(not(ats_loom))]
 #[allow(
     unsafe_code,
     reason = "the value's cell; cites the rules of its module"
 )]
 mod mutex;
+#[cfg(not(ats_loom))]
+pub mod oneshot;
+#[cfg(not(ats_loom))]
 #[allow(
     unsafe_code,
     reason = "the value's cell; cites the rules of its module"
 )]
 mod rwlock;
+#[cfg(not(ats_loom))]
 mod semaphore;
-
-pub mod mpsc;
-pub mod oneshot;
+#[cfg(not(ats_loom))]
 pub(crate) mod unused;
 
+#[cfg(not(ats_loom))]
 pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
+#[cfg(not(ats_loom))]
 pub use rwlock::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+#[cfg(not(ats_loom))]
 pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
 };

@@ -35,9 +35,9 @@
 
 use super::{
     acquire::Acquire,
+    ground,
     holders::{Hold, Holders},
     line::{Circle, Granted, Line},
-    unused,
 };
 use crate::{
     graph::node::NodeKind,
@@ -49,11 +49,7 @@ use crate::{
         },
     },
     quietly::quietly,
-    task::{
-        current,
-        id::{TaskId, TaskName},
-        slab,
-    },
+    task::id::{TaskId, TaskName},
 };
 use smallvec::SmallVec;
 use std::task::Waker;
@@ -185,7 +181,7 @@ impl<const N: usize> Permits<N> {
 
     /// Names the current task as the holder (steps 2 and 3).
     fn hold(&self, amount: usize) -> Hold {
-        let Some(task) = current::task().filter(|_| amount > 0) else {
+        let Some(task) = ground::task().filter(|_| amount > 0) else {
             return Hold::UNKNOWN;
         };
         let Some(hold) = self.holders.claim(task, amount) else {
@@ -381,7 +377,7 @@ impl<const N: usize> Permits<N> {
                 hold,
                 report: waiter
                     .task
-                    .and_then(|task| unused::granted(task, &self.name)),
+                    .and_then(|task| ground::granted(task, &self.name)),
             });
             wakers.push(waiter.waker);
         }
@@ -429,10 +425,8 @@ impl<const N: usize> Permits<N> {
     /// While holders change, no circle is certain; [`judge`](Self::judge) comes
     /// after.
     pub(super) fn doubt(&self, line: &Line) {
-        if let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any)
-            && let Some(mut links) = slab::record(node).live_links(node.generation())
-        {
-            links.set_any_is_enough(true);
+        if let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any) {
+            ground::set_any_is_enough(node, true);
         }
     }
 
@@ -441,10 +435,7 @@ impl<const N: usize> Permits<N> {
         let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any) else {
             return;
         };
-        let certain = self.is_certain(line);
-        if let Some(mut links) = slab::record(node).live_links(node.generation()) {
-            links.set_any_is_enough(!certain);
-        }
+        ground::set_any_is_enough(node, !self.is_certain(line));
     }
 
     /// Whether all permits that there are belong to one task.

@@ -20,12 +20,12 @@
 //!    circles are found by the wait that closes them.
 
 use super::{
+    ground,
     holders::Hold,
     line::{Circle, Freer, Line},
     permits::{Permits, Refusal, Wakers, wake_all},
 };
 use crate::{
-    core::edges,
     primitives::atomic::Ordering::{AcqRel, SeqCst},
     task::id::TaskId,
 };
@@ -111,7 +111,7 @@ impl<const N: usize> Permits<N> {
         if !self.is_certain(line) {
             return None;
         }
-        let mut circle = edges::circle_through(node, freer)?;
+        let mut circle = ground::circle_through(node, freer)?;
         // It begins with the node; the waiter is last.
         circle.rotate_right(1);
         Some((circle[0].0, circle))

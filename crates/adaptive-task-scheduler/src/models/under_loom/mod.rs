@@ -5,6 +5,7 @@ mod dependents;
 mod donation;
 mod hand_off;
 mod park;
+mod permits;
 mod ready;
 mod reuse;
 mod ring;

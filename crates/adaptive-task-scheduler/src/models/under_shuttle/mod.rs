@@ -8,6 +8,7 @@
 
 mod ends;
 mod graph;
+mod permits;
 mod script;
 mod world;
 
