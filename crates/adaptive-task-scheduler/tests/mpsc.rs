@@ -609,3 +609,46 @@ fn however_the_waits_of_a_circle_come_together_one_of_the_two_is_told() {
         join_all([uses]);
     }
 }
+
+#[test]
+fn a_server_of_many_clients_is_lent_to_by_all_and_has_its_own_priority_in_the_end() {
+    use adaptive_task_scheduler::sync::oneshot as answer;
+    let scheduler = plain().io_slots(2).build_runtime().unwrap();
+    let (requests, mut receiver) = mpsc::named::<(usize, answer::Sender<usize>)>("requests", 2);
+    let server = scheduler.task().name("server").priority(Free);
+    let server = server.spawn(async move {
+        receiver.promise();
+        while let Some((number, answer)) = receiver.recv().await {
+            answer.promise();
+            adaptive_task_scheduler::yield_now().await;
+            // Of a client that has gone, nobody hears.
+            let _ = answer.send(number + 1);
+        }
+        // To be looked at in the end.
+        std::future::pending::<()>().await;
+    });
+    let id = server.id();
+    let clients: Vec<_> = (0..50)
+        .map(|at| {
+            let requests = requests.clone();
+            let client = scheduler.task().priority(Priority::ALL[at % 5]);
+            client.spawn(async move {
+                for number in 0..20 {
+                    let (sender, answered) = answer::channel();
+                    answered.promised_by(&id);
+                    requests.send((number, sender)).await.unwrap();
+                    if (at + number) % 7 == 0 {
+                        let mut cx = Context::from_waker(Waker::noop());
+                        let _ = pin!(answered).poll(&mut cx);
+                    } else {
+                        assert_eq!(answered.await, Ok(number + 1));
+                    }
+                }
+            })
+        })
+        .collect();
+    drop(requests);
+    join_all(clients);
+    until_suspended(&server);
+    assert_eq!(server.effective_priority(), Free);
+}
