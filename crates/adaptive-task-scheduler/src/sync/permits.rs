@@ -29,6 +29,8 @@
 //! A holder for whom no cell is free (there are few, so that a fast path is one) is
 //! kept in the line, under its lock, and released under it.
 //!
+//! Permits may also be spent, so that nobody holds them; [`super::spent`] has that.
+//!
 //! Known race, harmless: of two holds of one task in one cell after the other, the
 //! first one's release may take the second one's edge away. That hold is lent
 //! nothing then.

@@ -7,10 +7,11 @@
 //!
 //! Protocol, beside that of [`super::permits`]:
 //!
-//! 1. Who spends has permits. It counts them as spent, then leaves its cell, which
-//!    is a release of nothing, and then looks whether somebody waits. A waiter reads
-//!    the count after it has said that it waits. Both pairs are sequentially
-//!    consistent, so one of the two judges by the new count.
+//! 1. Who spends has permits. It counts them as spent, and then looks whether
+//!    somebody waits. If not, it leaves its cell, which is a release of nothing, and
+//!    looks again; if so, it leaves it under the line's lock. A waiter reads the count
+//!    after it has said that it waits. Both pairs are sequentially consistent, so one
+//!    of the two judges by the new count.
 //! 2. Who gives back counts them as not spent any more, then releases them. So at
 //!    every moment at least that many are spent as are counted and not free.
 //! 3. A circle through the freer is a deadlock if the freer was promised, and all
@@ -41,16 +42,22 @@ impl<const N: usize> Permits<N> {
     /// Spends permits that were taken (step 1).
     pub(super) fn spend(&self, hold: Hold, amount: usize) {
         self.spent.fetch_add(amount, SeqCst);
-        if hold.owner().is_some() {
+        let mut named = hold.owner().is_some().then_some(hold);
+        if !self.has_waiters() {
+            let Some(hold) = named.take() else { return };
             self.release(hold, 0);
+            if !self.has_waiters() {
+                return;
+            }
         }
-        if self.has_waiters() {
-            let mut line = self.line.lock();
-            self.judge(&line);
-            let wakers = self.find_deadlocked(&mut line);
-            drop(line);
-            wake_all(wakers);
+        let mut line = self.line.lock();
+        if let Some(hold) = named {
+            self.unname(&mut line, &hold);
         }
+        self.judge(&line);
+        let wakers = self.find_deadlocked(&mut line);
+        drop(line);
+        wake_all(wakers);
     }
 
     /// Gives back what was spent (step 2).
