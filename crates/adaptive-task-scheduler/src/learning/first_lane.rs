@@ -213,7 +213,9 @@ impl FirstLane {
     fn verdict(&self) -> Option<Lane> {
         let evidence = &self.evidence;
         let change = if self.learned.is_some() { CHANGE } else { 1 };
-        if evidence.weight < ENOUGH * change * self.patience() || evidence.hogged * 2.0 < evidence.polled {
+        if evidence.weight < ENOUGH * change * self.patience()
+            || evidence.hogged * 2.0 < evidence.polled
+        {
             return None;
         }
         let share = evidence.cpu_share()?;

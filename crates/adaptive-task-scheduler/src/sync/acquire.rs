@@ -19,14 +19,14 @@ use std::{
 
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Acquire<'a, const N: usize> {
+pub(crate) struct Acquire<'a, const N: usize> {
     permits: &'a Permits<N>,
     wanted: usize,
     key: Option<u64>,
 }
 
 impl<'a, const N: usize> Acquire<'a, N> {
-    pub(super) fn new(permits: &'a Permits<N>, wanted: usize) -> Self {
+    pub(crate) fn new(permits: &'a Permits<N>, wanted: usize) -> Self {
         Self {
             permits,
             wanted,
@@ -152,7 +152,7 @@ impl<const N: usize> Drop for Acquire<'_, N> {
 }
 
 /// Waits in a lock without errors: of a deadlock, the task ends.
-pub(super) async fn or_end_task<const N: usize>(acquire: Acquire<'_, N>) -> Hold {
+pub(crate) async fn or_end_task<const N: usize>(acquire: Acquire<'_, N>) -> Hold {
     match acquire.await {
         Ok(hold) => hold,
         Err(Refusal::Deadlock(circle)) => {
@@ -177,7 +177,7 @@ impl Wake for Unpark {
 ///
 /// Where Tokio's `blocking_lock` does: in asynchronous code.
 #[track_caller]
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     // Only Tokio knows whether this thread may be blocked.
     drop(tokio::sync::Mutex::const_new(()).blocking_lock());
     let mut future = pin!(future);
@@ -197,7 +197,7 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
 ///
 /// In asynchronous code, and of a deadlock.
 #[track_caller]
-pub(super) fn block_or_panic<const N: usize>(acquire: Acquire<'_, N>) -> Hold {
+pub(crate) fn block_or_panic<const N: usize>(acquire: Acquire<'_, N>) -> Hold {
     match block_on(acquire) {
         Ok(hold) => hold,
         Err(Refusal::Deadlock(circle)) => panic!("{}", Told(&circle)),
@@ -206,7 +206,7 @@ pub(super) fn block_or_panic<const N: usize>(acquire: Acquire<'_, N>) -> Hold {
 }
 
 /// A circle as a sentence.
-pub(super) struct Told<'a>(pub(super) &'a Circle);
+pub(crate) struct Told<'a>(pub(super) &'a Circle);
 
 impl std::fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -17,38 +17,38 @@ use std::array;
 /// Which cell names the holder, for as long as it holds.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     owner: Option<TaskId>,
     cell: u32,
 }
 
 impl Hold {
     /// Of a holder that is no task.
-    pub(super) const UNKNOWN: Self = Self {
+    pub(crate) const UNKNOWN: Self = Self {
         owner: None,
         cell: 0,
     };
 
     /// Of a holder for which no cell was free.
-    pub(super) fn beyond(owner: TaskId, cell: u32) -> Self {
+    pub(crate) fn beyond(owner: TaskId, cell: u32) -> Self {
         Self {
             owner: Some(owner),
             cell,
         }
     }
 
-    pub(super) fn owner(&self) -> Option<TaskId> {
+    pub(crate) fn owner(&self) -> Option<TaskId> {
         self.owner
     }
 
     /// The cell and whom it names.
-    pub(super) fn named(&self) -> Option<(u32, TaskId)> {
+    pub(crate) fn named(&self) -> Option<(u32, TaskId)> {
         self.owner.map(|owner| (self.cell, owner))
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Holders<const N: usize> {
+pub(crate) struct Holders<const N: usize> {
     /// Ids of tasks; 0 in a free cell.
     cells: [AtomicU64; N],
     /// For how many permits the cell stands; 0 while that is not known yet.
@@ -56,7 +56,7 @@ pub(super) struct Holders<const N: usize> {
 }
 
 impl<const N: usize> Holders<N> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             cells: array::from_fn(|_| AtomicU64::new(0)),
             amounts: array::from_fn(|_| AtomicUsize::new(0)),
@@ -64,7 +64,7 @@ impl<const N: usize> Holders<N> {
     }
 
     /// Names the task as a holder of `amount` permits. `None` if no cell is free.
-    pub(super) fn claim(&self, owner: TaskId, amount: usize) -> Option<Hold> {
+    pub(crate) fn claim(&self, owner: TaskId, amount: usize) -> Option<Hold> {
         if N == 1 {
             // There is one holder at a time, and this is it.
             self.cells[0].store(owner.raw(), SeqCst);
@@ -93,12 +93,12 @@ impl<const N: usize> Holders<N> {
     }
 
     /// Whether the hold has a cell of its own, or is kept in the line.
-    pub(super) fn is_beyond(hold: &Hold) -> bool {
+    pub(crate) fn is_beyond(hold: &Hold) -> bool {
         hold.cell as usize >= N
     }
 
     /// Leaves the cell, if the hold has one. Once for each hold.
-    pub(super) fn leave(&self, hold: &Hold) {
+    pub(crate) fn leave(&self, hold: &Hold) {
         let at = hold.cell as usize;
         if hold.owner.is_some() && at < N {
             if N > 1 {
@@ -110,19 +110,19 @@ impl<const N: usize> Holders<N> {
     }
 
     /// Changes for how many permits the cell of the hold stands.
-    pub(super) fn set_amount(&self, hold: &Hold, amount: usize) {
+    pub(crate) fn set_amount(&self, hold: &Hold, amount: usize) {
         if hold.owner.is_some() {
             self.amounts[hold.cell as usize].store(amount, Relaxed);
         }
     }
 
     /// For how many permits the cell stands.
-    pub(super) fn amount(&self, cell: u32) -> usize {
+    pub(crate) fn amount(&self, cell: u32) -> usize {
         self.amounts[cell as usize].load(SeqCst)
     }
 
     /// The cells that name somebody.
-    pub(super) fn named(&self) -> impl Iterator<Item = (u32, TaskId)> + '_ {
+    pub(crate) fn named(&self) -> impl Iterator<Item = (u32, TaskId)> + '_ {
         self.cells
             .iter()
             .zip(0..)

@@ -24,25 +24,25 @@ use std::{
 };
 
 /// The tasks and locks of a circle, in the order of waiting.
-pub(super) type Circle = Vec<(TaskId, TaskName)>;
+pub(crate) type Circle = Vec<(TaskId, TaskName)>;
 
 #[derive(Debug)]
-pub(super) struct Waiter {
-    pub(super) key: u64,
-    pub(super) wanted: usize,
-    pub(super) task: Option<TaskId>,
-    pub(super) waker: Waker,
+pub(crate) struct Waiter {
+    pub(crate) key: u64,
+    pub(crate) wanted: usize,
+    pub(crate) task: Option<TaskId>,
+    pub(crate) waker: Waker,
     /// There is an edge from the task to the node.
-    pub(super) lends: bool,
+    pub(crate) lends: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct Granted {
-    pub(super) key: u64,
-    pub(super) wanted: usize,
-    pub(super) hold: Hold,
+pub(crate) struct Granted {
+    pub(crate) key: u64,
+    pub(crate) wanted: usize,
+    pub(crate) hold: Hold,
     /// The report that is due if it is not taken up.
-    pub(super) report: Option<ground::Report>,
+    pub(crate) report: Option<ground::Report>,
 }
 
 /// A holder for whom there was no cell.
@@ -53,8 +53,8 @@ struct Beyond {
 }
 
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) waiting: VecDeque<Waiter>,
+pub(crate) struct Line {
+    pub(crate) waiting: VecDeque<Waiter>,
     granted: VecDeque<Granted>,
     next_key: u64,
     node: Option<TaskId>,
@@ -64,7 +64,7 @@ pub(super) struct Line {
     beyond: Option<HashMap<u32, Beyond>>,
     next_beyond: u32,
     /// The task that gives back what is spent.
-    pub(super) freer: Option<Freer>,
+    pub(crate) freer: Option<Freer>,
     /// Waiters that were told of a circle after they had begun to wait.
     refused: Vec<(u64, Circle)>,
 }
@@ -72,14 +72,14 @@ pub(super) struct Line {
 /// The one task that gives back what is spent (see [`super::spent`]). It is among
 /// the kept holders, for nothing of its own.
 #[derive(Debug)]
-pub(super) struct Freer {
-    pub(super) hold: Hold,
+pub(crate) struct Freer {
+    pub(crate) hold: Hold,
     /// Whether circles through it are deadlocks.
-    pub(super) is_promised: bool,
+    pub(crate) is_promised: bool,
 }
 
 impl Line {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             waiting: VecDeque::new(),
             granted: VecDeque::new(),
@@ -94,7 +94,7 @@ impl Line {
     }
 
     /// Adds a waiter at the end. Returns its key.
-    pub(super) fn push(&mut self, wanted: usize, task: Option<TaskId>, waker: Waker) -> u64 {
+    pub(crate) fn push(&mut self, wanted: usize, task: Option<TaskId>, waker: Waker) -> u64 {
         let key = self.next_key;
         self.next_key += 1;
         self.waiting.push_back(Waiter {
@@ -109,7 +109,7 @@ impl Line {
 
     /// The index of the waiter that comes first: the first come of the highest
     /// present level.
-    pub(super) fn first(&self) -> Option<usize> {
+    pub(crate) fn first(&self) -> Option<usize> {
         let highest = ground::level(self.node).max(ground::level(None));
         let levels = self.waiting.iter().map(|waiter| ground::level(waiter.task));
         let mut best: Option<(usize, u8)> = None;
@@ -124,20 +124,20 @@ impl Line {
         best.map(|(at, _)| at)
     }
 
-    pub(super) fn position(&self, key: u64) -> Option<usize> {
+    pub(crate) fn position(&self, key: u64) -> Option<usize> {
         let found = self.waiting.binary_search_by_key(&key, |waiter| waiter.key);
         found.ok()
     }
 
     /// Takes a waiter out; its edge goes.
-    pub(super) fn remove(&mut self, at: usize) -> Waiter {
+    pub(crate) fn remove(&mut self, at: usize) -> Waiter {
         let mut waiter = self.waiting.remove(at).expect("it was found at this place");
         self.end_lending(&mut waiter);
         waiter
     }
 
     /// The same for one that waited for `by`, which has released now.
-    pub(super) fn remove_for(&mut self, at: usize, by: Option<TaskId>) -> Waiter {
+    pub(crate) fn remove_for(&mut self, at: usize, by: Option<TaskId>) -> Waiter {
         let waiter = &self.waiting[at];
         if let (true, Some(task), Some(node), Some(by)) = (waiter.lends, waiter.task, self.node, by)
         {
@@ -154,11 +154,11 @@ impl Line {
         }
     }
 
-    pub(super) fn grant(&mut self, granted: Granted) {
+    pub(crate) fn grant(&mut self, granted: Granted) {
         self.granted.push_back(granted);
     }
 
-    pub(super) fn take_granted(&mut self, key: u64) -> Option<Granted> {
+    pub(crate) fn take_granted(&mut self, key: u64) -> Option<Granted> {
         let at = self.granted.iter().position(|one| one.key == key)?;
         let granted = self.granted.remove(at)?;
         if let (Some(report), Some(task)) = (granted.report, granted.hold.owner()) {
@@ -168,7 +168,7 @@ impl Line {
     }
 
     /// Takes a waiter's task out of the line because of a circle. Its waker.
-    pub(super) fn refuse(&mut self, task: TaskId, circle: Circle) -> Option<Waker> {
+    pub(crate) fn refuse(&mut self, task: TaskId, circle: Circle) -> Option<Waker> {
         let mut tasks = self.waiting.iter().map(|waiter| waiter.task);
         let at = tasks.position(|waiter| waiter == Some(task))?;
         let waiter = self.remove(at);
@@ -177,7 +177,7 @@ impl Line {
     }
 
     /// Why a waiter was taken out of the line.
-    pub(super) fn take_refused(&mut self, key: u64) -> Option<Circle> {
+    pub(crate) fn take_refused(&mut self, key: u64) -> Option<Circle> {
         let at = self
             .refused
             .iter()
@@ -186,7 +186,7 @@ impl Line {
     }
 
     /// Keeps a holder for whom there is no cell.
-    pub(super) fn keep(&mut self, owner: TaskId, amount: usize, cells: usize) -> Hold {
+    pub(crate) fn keep(&mut self, owner: TaskId, amount: usize, cells: usize) -> Hold {
         let beyond = self.beyond.get_or_insert_default();
         let number = loop {
             let number = self.next_beyond.max(cells as u32);
@@ -200,7 +200,7 @@ impl Line {
     }
 
     /// Changes for how many permits a kept holder stands; none lets it go.
-    pub(super) fn set_kept(&mut self, hold: &Hold, amount: usize) {
+    pub(crate) fn set_kept(&mut self, hold: &Hold, amount: usize) {
         let (Some(beyond), Some((number, _))) = (&mut self.beyond, hold.named()) else {
             return;
         };
@@ -212,25 +212,25 @@ impl Line {
     }
 
     /// For how many permits a kept holder stands.
-    pub(super) fn kept_amount(&self, number: u32) -> usize {
+    pub(crate) fn kept_amount(&self, number: u32) -> usize {
         let kept = self.beyond.as_ref().and_then(|beyond| beyond.get(&number));
         kept.map_or(0, |kept| kept.amount)
     }
 
     /// The holders for whom there is no cell.
-    pub(super) fn kept(&self) -> Vec<(u32, TaskId)> {
+    pub(crate) fn kept(&self) -> Vec<(u32, TaskId)> {
         let kept = self.beyond.iter().flatten();
         kept.map(|(&number, kept)| (number, kept.owner)).collect()
     }
 
     /// The node, if there is one.
-    pub(super) fn node(&self) -> Option<TaskId> {
+    pub(crate) fn node(&self) -> Option<TaskId> {
         self.node
     }
 
     /// Makes sure that there is a node, for a wait of `task`. True if it is new:
     /// the holders must be named to it.
-    pub(super) fn open_node(&mut self, task: TaskId, name: &TaskName, kind: NodeKind) -> bool {
+    pub(crate) fn open_node(&mut self, task: TaskId, name: &TaskName, kind: NodeKind) -> bool {
         if self.node.is_some() {
             return false;
         }
@@ -239,7 +239,7 @@ impl Line {
     }
 
     /// The waiter's task lends to the node. `Err` if that would close a circle.
-    pub(super) fn lend(&mut self, at: usize) -> Result<(), Circle> {
+    pub(crate) fn lend(&mut self, at: usize) -> Result<(), Circle> {
         let waiter = &mut self.waiting[at];
         let (Some(task), Some(node)) = (waiter.task, self.node) else {
             return Ok(());
@@ -249,7 +249,7 @@ impl Line {
     }
 
     /// The waiter is another task from now on.
-    pub(super) fn move_to(&mut self, at: usize, task: Option<TaskId>) {
+    pub(crate) fn move_to(&mut self, at: usize, task: Option<TaskId>) {
         let node = self.node;
         let waiter = &mut self.waiting[at];
         if std::mem::take(&mut waiter.lends)
@@ -261,21 +261,21 @@ impl Line {
     }
 
     /// What is lent to the node is lent to this holder too.
-    pub(super) fn lend_to(&mut self, named: (u32, TaskId)) {
+    pub(crate) fn lend_to(&mut self, named: (u32, TaskId)) {
         if !self.lent_to.contains(&named) {
             self.lend_anew(named);
         }
     }
 
     /// The same for a holder to whom the node does not lend yet.
-    pub(super) fn lend_anew(&mut self, named: (u32, TaskId)) {
+    pub(crate) fn lend_anew(&mut self, named: (u32, TaskId)) {
         let Some(node) = self.node else { return };
         ground::pass_on(node, named.1);
         self.lent_to.push(named);
     }
 
     /// What was lent to this holder is taken back.
-    pub(super) fn take_back(&mut self, hold: &Hold) {
+    pub(crate) fn take_back(&mut self, hold: &Hold) {
         let (Some(node), Some(named)) = (self.node, hold.named()) else {
             return;
         };
@@ -286,12 +286,12 @@ impl Line {
     }
 
     /// The holders to which the node lends.
-    pub(super) fn lent_to(&self) -> &[(u32, TaskId)] {
+    pub(crate) fn lent_to(&self) -> &[(u32, TaskId)] {
         &self.lent_to
     }
 
     /// Ends the node; nobody waits any more.
-    pub(super) fn close_node(&mut self) {
+    pub(crate) fn close_node(&mut self) {
         self.lent_to.clear();
         if let Some(node) = self.node.take() {
             ground::close_node(node);

@@ -85,7 +85,7 @@
 mod acquire;
 mod holders;
 mod line;
-mod permits;
+pub(crate) mod permits;
 mod spent;
 
 #[cfg(all(test, any(ats_loom, ats_shuttle)))]

@@ -49,6 +49,7 @@ use crate::{
             AtomicUsize,
             Ordering::{AcqRel, Acquire as Acq, Relaxed, SeqCst},
         },
+        model_fence,
     },
     quietly::quietly,
     task::id::{TaskId, TaskName},
@@ -62,11 +63,11 @@ const CLOSED: usize = 2;
 const SHIFT: u32 = 2;
 
 /// The most permits that there may be, as in Tokio.
-pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> 3;
 
 /// Whom a wait for several holders waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WaitFor {
+pub(crate) enum WaitFor {
     /// All of them.
     All,
     /// Any of them may be enough.
@@ -75,7 +76,7 @@ pub(super) enum WaitFor {
 
 /// Why there are no permits.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// Others have them, or are to get them first.
     NoPermits,
     Closed,
@@ -83,16 +84,16 @@ pub(super) enum Refusal {
     Deadlock(Circle),
 }
 
-pub(super) type Wakers = SmallVec<[Waker; 1]>;
+pub(crate) type Wakers = SmallVec<[Waker; 1]>;
 
-pub(super) fn wake_all(wakers: Wakers) {
+pub(crate) fn wake_all(wakers: Wakers) {
     for waker in wakers {
         quietly(|| waker.wake());
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Permits<const N: usize> {
+pub(crate) struct Permits<const N: usize> {
     /// How many are free, above the flags.
     state: AtomicUsize,
     holders: Holders<N>,
@@ -102,12 +103,12 @@ pub(super) struct Permits<const N: usize> {
     kind: NodeKind,
     name: TaskName,
     /// How many nobody holds, so that only the line's freer gives them back.
-    pub(super) spent: AtomicUsize,
-    pub(super) line: Mutex<Line>,
+    pub(crate) spent: AtomicUsize,
+    pub(crate) line: Mutex<Line>,
 }
 
 impl<const N: usize> Permits<N> {
-    pub(super) fn new(permits: usize, wait_for: WaitFor, name: TaskName) -> Self {
+    pub(crate) fn new(permits: usize, wait_for: WaitFor, name: TaskName) -> Self {
         assert!(
             permits <= MAX_PERMITS,
             "a semaphore has at most {MAX_PERMITS} permits, not {permits}"
@@ -125,41 +126,41 @@ impl<const N: usize> Permits<N> {
     }
 
     /// The room of a channel.
-    pub(super) fn of_channel(capacity: usize, name: TaskName) -> Self {
+    pub(crate) fn of_channel(capacity: usize, name: TaskName) -> Self {
         let mut room = Self::new(capacity, WaitFor::Any, name);
         room.kind = NodeKind::Channel;
         room
     }
 
-    pub(super) fn name(&self) -> &TaskName {
+    pub(crate) fn name(&self) -> &TaskName {
         &self.name
     }
 
     /// How many there are, free, held or spent.
-    pub(super) fn total(&self) -> usize {
+    pub(crate) fn total(&self) -> usize {
         self.total.load(Acq)
     }
 
     /// How many are free.
-    pub(super) fn available(&self) -> usize {
+    pub(crate) fn available(&self) -> usize {
         self.state.load(Acq) >> SHIFT
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.state.load(Acq) & CLOSED != 0
     }
 
-    pub(super) fn has_waiters(&self) -> bool {
+    pub(crate) fn has_waiters(&self) -> bool {
         self.state.load(SeqCst) & WAITERS != 0
     }
 
     /// Takes permits if they are free and nobody waits (steps 1 to 3).
-    pub(super) fn try_take(&self, wanted: usize) -> Result<Hold, Refusal> {
+    pub(crate) fn try_take(&self, wanted: usize) -> Result<Hold, Refusal> {
         self.take(wanted).map(|()| self.hold(wanted))
     }
 
     /// The same without naming a holder (step 1).
-    pub(super) fn take(&self, wanted: usize) -> Result<(), Refusal> {
+    pub(crate) fn take(&self, wanted: usize) -> Result<(), Refusal> {
         let mut now = self.state.load(Acq);
         loop {
             if now & CLOSED != 0 {
@@ -177,7 +178,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Waits for permits. They are given in the order of priority.
-    pub(super) fn acquire(&self, wanted: usize) -> Acquire<'_, N> {
+    pub(crate) fn acquire(&self, wanted: usize) -> Acquire<'_, N> {
         Acquire::new(self, wanted)
     }
 
@@ -193,6 +194,7 @@ impl<const N: usize> Permits<N> {
             self.judge(&line);
             return hold;
         };
+        model_fence();
         if self.state.load(SeqCst) & WAITERS != 0
             && let Some(named) = hold.named()
         {
@@ -219,7 +221,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// A hold is over; under the line's lock.
-    pub(super) fn unname(&self, line: &mut Line, hold: &Hold) {
+    pub(crate) fn unname(&self, line: &mut Line, hold: &Hold) {
         line.take_back(hold);
         if Holders::<N>::is_beyond(hold) {
             line.set_kept(hold, 0);
@@ -237,7 +239,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Gives permits back (step 6).
-    pub(super) fn release(&self, hold: Hold, amount: usize) {
+    pub(crate) fn release(&self, hold: Hold, amount: usize) {
         let is_beyond = Holders::<N>::is_beyond(&hold);
         self.holders.leave(&hold);
         let mut now = self.state.load(Relaxed);
@@ -261,7 +263,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Adds permits that nobody held.
-    pub(super) fn add(&self, amount: usize) {
+    pub(crate) fn add(&self, amount: usize) {
         let sum = |before: usize| before.checked_add(amount).filter(|&sum| sum <= MAX_PERMITS);
         if let Err(before) = self.total.fetch_update(AcqRel, Acq, sum) {
             panic!("a semaphore has at most {MAX_PERMITS} permits, not {before} and {amount} more");
@@ -270,13 +272,13 @@ impl<const N: usize> Permits<N> {
     }
 
     /// A holder's permits are no more.
-    pub(super) fn forget(&self, hold: Hold, amount: usize) {
+    pub(crate) fn forget(&self, hold: Hold, amount: usize) {
         self.total.fetch_sub(amount, AcqRel);
         self.release(hold, 0);
     }
 
     /// Takes up to so many free permits away for good. How many it were.
-    pub(super) fn take_away(&self, amount: usize) -> usize {
+    pub(crate) fn take_away(&self, amount: usize) -> usize {
         let line = self.line.lock();
         let mut now = self.state.load(Acq);
         loop {
@@ -294,7 +296,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// A part of a hold becomes one of its own.
-    pub(super) fn split(&self, hold: &Hold, left: usize, split: usize) -> Hold {
+    pub(crate) fn split(&self, hold: &Hold, left: usize, split: usize) -> Hold {
         let mut line = self.line.lock();
         self.doubt(&line);
         self.set_amount(&mut line, hold, left);
@@ -307,7 +309,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Two holds become one, of `amount` permits.
-    pub(super) fn merge(&self, hold: &Hold, other: Hold, amount: usize) {
+    pub(crate) fn merge(&self, hold: &Hold, other: Hold, amount: usize) {
         let mut line = self.line.lock();
         self.unname(&mut line, &other);
         self.set_amount(&mut line, hold, amount);
@@ -315,7 +317,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Refuses all who wait or come later.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut line = self.line.lock();
         self.state.fetch_or(CLOSED, SeqCst);
         let mut wakers = Wakers::new();
@@ -329,7 +331,7 @@ impl<const N: usize> Permits<N> {
 
     /// Takes permits under the line's lock, or says that somebody waits now
     /// (step 4).
-    pub(super) fn take_or_wait(&self, wanted: usize) -> Result<(), Refusal> {
+    pub(crate) fn take_or_wait(&self, wanted: usize) -> Result<(), Refusal> {
         let mut now = self.state.load(SeqCst);
         loop {
             if now & CLOSED != 0 {
@@ -346,20 +348,23 @@ impl<const N: usize> Permits<N> {
             };
             match self.state.compare_exchange(now, next, SeqCst, SeqCst) {
                 Ok(_) if takes => return Ok(()),
-                Ok(_) => return Err(Refusal::NoPermits),
+                Ok(_) => {
+                    model_fence();
+                    return Err(Refusal::NoPermits);
+                }
                 Err(found) => now = found,
             }
         }
     }
 
     /// Names the holder of what `take_or_wait` gave; not under the line's lock.
-    pub(super) fn taken(&self, wanted: usize) -> Hold {
+    pub(crate) fn taken(&self, wanted: usize) -> Hold {
         self.hold(wanted)
     }
 
     /// Gives permits to those who come first, while there are enough; `by` has
     /// just released. The caller wakes, without the line's lock.
-    pub(super) fn serve(&self, line: &mut Line, by: Option<TaskId>) -> Wakers {
+    pub(crate) fn serve(&self, line: &mut Line, by: Option<TaskId>) -> Wakers {
         let mut wakers = Wakers::new();
         self.doubt(line);
         while let Some(at) = line.first() {
@@ -393,7 +398,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Has the waiter's task lend to the holders (step 5).
-    pub(super) fn begin_lending(&self, line: &mut Line, at: usize) -> Result<(), Circle> {
+    pub(crate) fn begin_lending(&self, line: &mut Line, at: usize) -> Result<(), Circle> {
         let Some(task) = line.waiting[at].task else {
             return Ok(());
         };
@@ -407,7 +412,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Gives what was granted to one task to another.
-    pub(super) fn pass_on(
+    pub(crate) fn pass_on(
         &self,
         line: &mut Line,
         hold: Hold,
@@ -426,14 +431,14 @@ impl<const N: usize> Permits<N> {
 
     /// While holders change, no circle is certain; [`judge`](Self::judge) comes
     /// after.
-    pub(super) fn doubt(&self, line: &Line) {
+    pub(crate) fn doubt(&self, line: &Line) {
         if let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any) {
             ground::set_any_is_enough(node, true);
         }
     }
 
     /// Says whether a circle through the node is certain to be a deadlock.
-    pub(super) fn judge(&self, line: &Line) {
+    pub(crate) fn judge(&self, line: &Line) {
         let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any) else {
             return;
         };
@@ -441,7 +446,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Whether all permits that there are belong to one task.
-    pub(super) fn is_certain(&self, line: &Line) -> bool {
+    pub(crate) fn is_certain(&self, line: &Line) -> bool {
         let lent_to = line.lent_to();
         let is_one = lent_to.windows(2).all(|pair| pair[0].1 == pair[1].1);
         let amount = |cell: u32| match (cell as usize) < N {

@@ -27,25 +27,30 @@ use super::{
     permits::{Permits, Refusal, Wakers, wake_all},
 };
 use crate::{
-    primitives::atomic::Ordering::{AcqRel, SeqCst},
+    primitives::{
+        atomic::Ordering::{AcqRel, SeqCst},
+        model_fence,
+    },
     task::id::TaskId,
 };
 
 impl<const N: usize> Permits<N> {
     /// Spends a permit if one is free and nobody waits (step 1).
-    pub(super) fn try_spend(&self) -> Result<(), Refusal> {
+    pub(crate) fn try_spend(&self) -> Result<(), Refusal> {
         self.take(1)?;
         self.spend(Hold::UNKNOWN, 1);
         Ok(())
     }
 
     /// Spends permits that were taken (step 1).
-    pub(super) fn spend(&self, hold: Hold, amount: usize) {
+    pub(crate) fn spend(&self, hold: Hold, amount: usize) {
         self.spent.fetch_add(amount, SeqCst);
+        model_fence();
         let mut named = hold.owner().is_some().then_some(hold);
         if !self.has_waiters() {
             let Some(hold) = named.take() else { return };
             self.release(hold, 0);
+            model_fence();
             if !self.has_waiters() {
                 return;
             }
@@ -61,19 +66,19 @@ impl<const N: usize> Permits<N> {
     }
 
     /// Gives back what was spent (step 2).
-    pub(super) fn give_back(&self, amount: usize) {
+    pub(crate) fn give_back(&self, amount: usize) {
         self.spent.fetch_sub(amount, AcqRel);
         self.release(Hold::UNKNOWN, amount);
     }
 
     /// Whether all permits are free.
-    pub(super) fn are_all_free(&self) -> bool {
+    pub(crate) fn are_all_free(&self) -> bool {
         self.available() == self.total()
     }
 
     /// The task gives back what is spent from now on. A promise of the same task
     /// stays one.
-    pub(super) fn set_freer(&self, task: Option<TaskId>, is_promised: bool) {
+    pub(crate) fn set_freer(&self, task: Option<TaskId>, is_promised: bool) {
         let mut line = self.line.lock();
         let before = line.freer.as_ref();
         let is_same = before.and_then(|before| before.hold.owner()) == task;
@@ -125,7 +130,7 @@ impl<const N: usize> Permits<N> {
     }
 
     /// How many permits are spent.
-    pub(super) fn spent(&self) -> usize {
+    pub(crate) fn spent(&self) -> usize {
         self.spent.load(SeqCst)
     }
 }
