@@ -6,7 +6,9 @@ use adaptive_task_scheduler::{
     CancelMode, Event, Events, Lane, Priority, Scheduler, TaskId, yield_now,
 };
 use std::{collections::HashMap, future::pending, time::Duration};
-use support::{drain, events_until, join_all, one_slot, plain, shut_down, until, wait_for};
+use support::{
+    drain, events_until, hold_slot, join_all, one_slot, plain, shut_down, until, wait_for,
+};
 use tokio::sync::oneshot;
 
 /// An event in a few words.
@@ -140,6 +142,32 @@ fn what_was_lent_and_taken_back_is_told() {
         [
             "boosted from free to mid by Some(\"top\")",
             "unboosted from mid to free"
+        ]
+    );
+}
+
+#[test]
+fn a_dependency_that_is_added_is_told_as_one_that_was_declared() {
+    let scheduler = one_slot();
+    let mut events = scheduler.subscribe(1_000);
+    let gate = hold_slot(&scheduler);
+    let base = scheduler.task().name("base").priority(Priority::Free);
+    let base = base.spawn(async {});
+    let first = scheduler.task().name("first").priority(Priority::Free);
+    let first = first.spawn(async {});
+    let top = scheduler.task().name("top").priority(Priority::Mid);
+    let top = top.after(&first).spawn(async {});
+    scheduler.add_dependency(top.id(), base.id()).unwrap();
+    let base_id = base.id();
+    gate.open();
+    join_all([top, first, base]);
+    assert_eq!(
+        story(&drain(&mut events), base_id)[..4],
+        [
+            "spawned at free on io after []",
+            "ready at free on io",
+            "boosted from free to mid by Some(\"top\")",
+            "started on io",
         ]
     );
 }

@@ -246,7 +246,11 @@ pub(crate) fn add_dependency(
             waiter,
         ))));
     }
-    donation::add_edge_at(&Everywhere, waiter, blocker, core.tick());
+    let now = core.tick();
+    if is_live(&Everywhere, blocker) {
+        note_waiter(now, waiter, blocker);
+    }
+    donation::add_edge_at(&Everywhere, waiter, blocker, now);
     let path = cycle::find(&Everywhere, waiter, blocker).map(named);
     let answer = match path {
         Some(path) => Err(DependencyError(DependencyErrorKind::Cycle(path))),
@@ -258,6 +262,7 @@ pub(crate) fn add_dependency(
     // Of two equal edges one. While there was none, somebody else's walk would
     // not have seen that the waiter waits.
     donation::remove_edge(&Everywhere, waiter, blocker);
+    forget_waiter(blocker);
     release(waiter, None);
     answer
 }

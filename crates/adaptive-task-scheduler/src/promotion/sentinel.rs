@@ -51,9 +51,12 @@ use std::{
 };
 
 pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
-    let thread = thread::start(core, thread::SENTINEL, |core| Sentinel::new(core).watch())?;
-    core.sentinel.thread.get_or_init(|| thread.thread().clone());
-    Ok(())
+    let watch = |core: &Arc<Core>| {
+        // By itself: it may sleep before its starter goes on.
+        Core::leave(&core.sentinel.thread, std::thread::current);
+        Sentinel::new(core).watch();
+    };
+    thread::start(core, thread::SENTINEL, watch).map(drop)
 }
 
 /// What was seen of one slot.
