@@ -63,6 +63,8 @@ mod load;
 mod os;
 mod primitives;
 mod priority;
+#[cfg(not(ats_loom))]
+mod put_off;
 mod quietly;
 #[cfg(all(feature = "stack", target_os = "linux", not(ats_loom)))]
 #[allow(
