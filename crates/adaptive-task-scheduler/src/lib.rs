@@ -59,7 +59,7 @@ mod counters;
 #[cfg(not(ats_loom))]
 mod load;
 #[cfg(not(ats_loom))]
-#[allow(unsafe_code, reason = "two system calls")]
+#[allow(unsafe_code, reason = "system calls about threads")]
 mod os;
 mod primitives;
 mod priority;
