@@ -8,10 +8,12 @@
 //! counted, and never slows a task down.
 
 use crate::{
+    core::Core,
     error::TaskError,
     lane::Lane,
     primitives::Mutex,
     priority::Priority,
+    put_off,
     quietly::quietly,
     task::id::{TaskId, TaskName},
 };
@@ -19,7 +21,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -295,9 +297,10 @@ struct Subscriber {
 ///
 /// Delivering an event wakes its receiver, which may be a task whose waking is
 /// an event itself. So events are queued under the lock and delivered without
-/// it, by one thread at a time.
-#[derive(Debug, Default)]
+/// it, by one thread at a time, and not while that holds a lock (see `put_off`).
+#[derive(Debug)]
 pub(crate) struct EventSink {
+    core: Weak<Core>,
     listening: AtomicUsize,
     state: Mutex<SinkState>,
 }
@@ -310,6 +313,15 @@ struct SinkState {
 }
 
 impl EventSink {
+    /// Of the scheduler.
+    pub(crate) fn new(core: Weak<Core>) -> Self {
+        Self {
+            core,
+            listening: AtomicUsize::new(0),
+            state: Mutex::default(),
+        }
+    }
+
     pub(crate) fn subscribe(&self, capacity: usize) -> Events {
         let (sender, receiver) = mpsc::channel(capacity.clamp(1, MOST_EVENTS));
         let dropped = Arc::new(AtomicU64::new(0));
@@ -345,6 +357,13 @@ impl EventSink {
                 return;
             }
         }
+        if !put_off::is_put_off(|| self.core.upgrade()) {
+            self.deliver();
+        }
+    }
+
+    /// Delivers all that is queued. Only for whom `send` made the one who delivers.
+    pub(crate) fn deliver(&self) {
         while let Some((event, subscribers)) = self.next() {
             #[cfg(feature = "tracing")]
             quietly(|| trace(&event));

@@ -59,10 +59,12 @@ mod counters;
 #[cfg(not(ats_loom))]
 mod load;
 #[cfg(not(ats_loom))]
-#[allow(unsafe_code, reason = "two system calls")]
+#[allow(unsafe_code, reason = "system calls about threads")]
 mod os;
 mod primitives;
 mod priority;
+#[cfg(not(ats_loom))]
+mod put_off;
 mod quietly;
 #[cfg(all(feature = "stack", target_os = "linux", not(ats_loom)))]
 #[allow(

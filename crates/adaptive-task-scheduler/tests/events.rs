@@ -5,8 +5,20 @@ mod support;
 use adaptive_task_scheduler::{
     CancelMode, Event, Events, Lane, Priority, Scheduler, TaskId, yield_now,
 };
-use std::{collections::HashMap, future::pending, time::Duration};
-use support::{drain, events_until, join_all, one_slot, plain, shut_down, until, wait_for};
+use std::{
+    collections::HashMap,
+    future::{Future, pending},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
+use support::{
+    drain, events_until, hold_slot, join_all, one_slot, plain, shut_down, until, wait_for,
+};
 use tokio::sync::oneshot;
 
 /// An event in a few words.
@@ -142,6 +154,74 @@ fn what_was_lent_and_taken_back_is_told() {
             "unboosted from mid to free"
         ]
     );
+}
+
+#[test]
+fn a_dependency_that_is_added_is_told_as_one_that_was_declared() {
+    let scheduler = one_slot();
+    let mut events = scheduler.subscribe(1_000);
+    let gate = hold_slot(&scheduler);
+    let base = scheduler.task().name("base").priority(Priority::Free);
+    let base = base.spawn(async {});
+    let first = scheduler.task().name("first").priority(Priority::Free);
+    let first = first.spawn(async {});
+    let top = scheduler.task().name("top").priority(Priority::Mid);
+    let top = top.after(&first).spawn(async {});
+    scheduler.add_dependency(top.id(), base.id()).unwrap();
+    let base_id = base.id();
+    gate.open();
+    join_all([top, first, base]);
+    assert_eq!(
+        story(&drain(&mut events), base_id)[..4],
+        [
+            "spawned at free on io after []",
+            "ready at free on io",
+            "boosted from free to mid by Some(\"top\")",
+            "started on io",
+        ]
+    );
+}
+
+/// Adds a dependency when it is woken.
+struct Adding {
+    scheduler: Scheduler,
+    waiter: TaskId,
+    blocker: TaskId,
+    added: AtomicBool,
+}
+
+impl Wake for Adding {
+    fn wake(self: Arc<Self>) {
+        let added = self.scheduler.add_dependency(self.waiter, self.blocker);
+        self.added.store(added.is_ok(), Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn whoever_is_told_of_a_dependency_may_add_another() {
+    let scheduler = one_slot();
+    let gate = hold_slot(&scheduler);
+    let [first, second, third] = [(); 3].map(|()| scheduler.spawn(async {}));
+    let last = scheduler.task().name("last").after(&first).spawn(async {});
+    let mut events = scheduler.subscribe(1_000);
+    let adding = Arc::new(Adding {
+        scheduler: scheduler.clone(),
+        waiter: last.id(),
+        blocker: third.id(),
+        added: AtomicBool::new(false),
+    });
+    let waker = Waker::from(Arc::clone(&adding));
+    let told = pin!(events.recv()).poll(&mut Context::from_waker(&waker));
+    assert!(told.is_pending());
+    scheduler.add_dependency(last.id(), second.id()).unwrap();
+    assert!(adding.added.load(Ordering::SeqCst));
+    let waits = drain(&mut events);
+    let waits = waits
+        .iter()
+        .filter(|event| matches!(event, Event::Waiting { task, .. } if *task == last.id()));
+    assert_eq!(waits.count(), 2);
+    gate.open();
+    join_all([first, second, third, last]);
 }
 
 /// Ends tasks in every way on a scheduler with many slots.

@@ -8,6 +8,7 @@ use crate::{
     event::Event,
     graph::{Tasks, cycle, donation, is_live, links::Change},
     priority::Priority,
+    put_off::PutOff,
     task::{
         current,
         id::{TaskId, TaskName},
@@ -19,7 +20,7 @@ use crate::{
 use std::sync::{Mutex, PoisonError, atomic::Ordering::Relaxed};
 
 /// Walks that look for cycles go one at a time: a cycle may pass through several
-/// schedulers.
+/// schedulers. Taken inside of a [`PutOff`], since edges that come and go are told.
 static CYCLES: Mutex<()> = Mutex::new(());
 
 /// All tasks of this process, to whichever scheduler they belong.
@@ -131,6 +132,7 @@ pub(crate) fn begin_wait(
     if !cycle::has_waiters(&Everywhere, waiter) && waiter != blocker {
         return Ok(());
     }
+    let _put_off = PutOff::begin();
     let _one_at_a_time = CYCLES.lock().unwrap_or_else(PoisonError::into_inner);
     match cycle::find(&Everywhere, waiter, blocker) {
         None => Ok(()),
@@ -232,6 +234,7 @@ pub(crate) fn add_dependency(
     blocker: TaskId,
 ) -> Result<(), DependencyError> {
     let record = slab::record(waiter);
+    let _put_off = PutOff::begin();
     let _one_at_a_time = CYCLES.lock().unwrap_or_else(PoisonError::into_inner);
     // One dependency more keeps the task blocked while this one is declared.
     let is_blocked = record
@@ -246,7 +249,11 @@ pub(crate) fn add_dependency(
             waiter,
         ))));
     }
-    donation::add_edge_at(&Everywhere, waiter, blocker, core.tick());
+    let now = core.tick();
+    if is_live(&Everywhere, blocker) {
+        note_waiter(now, waiter, blocker);
+    }
+    donation::add_edge_at(&Everywhere, waiter, blocker, now);
     let path = cycle::find(&Everywhere, waiter, blocker).map(named);
     let answer = match path {
         Some(path) => Err(DependencyError(DependencyErrorKind::Cycle(path))),
@@ -258,6 +265,7 @@ pub(crate) fn add_dependency(
     // Of two equal edges one. While there was none, somebody else's walk would
     // not have seen that the waiter waits.
     donation::remove_edge(&Everywhere, waiter, blocker);
+    forget_waiter(blocker);
     release(waiter, None);
     answer
 }

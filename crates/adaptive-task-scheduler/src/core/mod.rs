@@ -121,7 +121,7 @@ impl Core {
             io: IoLane::new(config.io_slots),
             cpu: CpuLane::new(config.cpu_threads),
             blocking: BlockingLane::new(config.blocking_limit),
-            events: EventSink::default(),
+            events: EventSink::new(me.clone()),
             counters: Counters::default(),
             inversions: Ledger::default(),
             load: load::Board::new(config.io_slots, config.cpu_threads, config.blocking_limit),

@@ -95,11 +95,15 @@ impl Reserves {
         let reserve = Arc::new(Reserve::default());
         *reserve.loan.lock() = Some(Arc::clone(loan));
         let own = Arc::clone(&reserve);
+        // Listed before it starts: it may have served its loan and parked before
+        // this thread goes on, and the scheduler's end wakes whoever is listed.
+        self.lists.lock().all.push(Arc::clone(&reserve));
         if thread::start_computing(core, thread::RESERVE, move |core| carry(core, &own)).is_err() {
+            let mut lists = self.lists.lock();
+            lists.all.retain(|each| !Arc::ptr_eq(each, &reserve));
             self.failed.store(now, Ordering::Relaxed);
             return None;
         }
-        self.lists.lock().all.push(Arc::clone(&reserve));
         Some(reserve)
     }
 }

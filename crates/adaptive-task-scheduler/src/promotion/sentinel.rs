@@ -51,9 +51,12 @@ use std::{
 };
 
 pub(crate) fn start(core: &Arc<Core>) -> io::Result<()> {
-    let thread = thread::start(core, thread::SENTINEL, |core| Sentinel::new(core).watch())?;
-    core.sentinel.thread.get_or_init(|| thread.thread().clone());
-    Ok(())
+    let watch = |core: &Arc<Core>| {
+        // By itself: it may sleep before its starter goes on.
+        Core::leave(&core.sentinel.thread, std::thread::current);
+        Sentinel::new(core).watch();
+    };
+    thread::start(core, thread::SENTINEL, watch).map(drop)
 }
 
 /// What was seen of one slot.
@@ -87,6 +90,9 @@ pub(super) struct Sentinel<'a> {
     pub(super) sightings: Vec<Option<Sighting>>,
     pub(super) unanswered: Vec<Option<Unanswered>>,
     pub(super) displaced: Vec<Displaced>,
+    /// Of each slot, the poll that its guest was in at the last tick although a
+    /// relief held the slot.
+    pub(super) overtaken: Vec<Option<Look>>,
     /// The number of the poll of each CPU thread at the last tick.
     cpu_polls: Vec<u64>,
     damping: Damping,
@@ -109,6 +115,7 @@ impl<'a> Sentinel<'a> {
             sightings: vec![None; core.io.slots.len()],
             unanswered: vec![None; core.io.count()],
             displaced: Vec::new(),
+            overtaken: vec![None; core.io.count()],
             cpu_polls: Vec::new(),
             damping: Damping::default(),
             observer: Observer::new(core),
@@ -147,6 +154,7 @@ impl<'a> Sentinel<'a> {
         }
         self.displaced
             .retain(|poll| poll.seat.look().poll == poll.look.poll);
+        self.notice_overtaken(now);
         self.relocate_displaced(now);
         let stuck: Vec<bool> = (0..self.sightings.len())
             .map(|slot| self.watch_slot(slot, now))
@@ -398,7 +406,7 @@ impl<'a> Sentinel<'a> {
     }
 
     /// Nudges Tokio at once, and again, ever more rarely, until a nudge has run.
-    fn nudge(&mut self) {
+    pub(super) fn nudge(&mut self) {
         if !matches!(self.core.home, Home::Threads) {
             self.nudge_due = Some((self.core.nudges_run.load(Ordering::Relaxed), 0));
             self.core.nudge();

@@ -7,13 +7,23 @@
 //! given up, and somebody else comes instead. If that is because the machine
 //! is crowded, somebody else would not get a core either, and the slot would
 //! leave its worker for nothing.
+//!
+//! Known race: the guest may begin a poll just when its slot is given away, after
+//! the last look at its seat. It loses its slot at that poll's end. If the poll gets
+//! stuck before, no look at the slot shows it, since the relief carries that; so
+//! guests are looked at whose slot is a relief's, and one that is in the same poll at
+//! two ticks is noted as displaced.
 
 use super::{
     policy::{self, Activity},
-    sentinel::{Sentinel, Sighting},
+    sentinel::{Displaced, Sentinel, Sighting},
 };
 use crate::lane::seat::Look;
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How many ticks a guest is awaited while the kernel runs something else than
 /// Tokio's workers. A guess: some time slices.
@@ -76,10 +86,85 @@ impl Sentinel<'_> {
         }
     }
 
+    /// Notes guests that are in a poll although a relief holds their slot, and of
+    /// which no hand-off told.
+    pub(super) fn notice_overtaken(&mut self, now: Instant) {
+        for (at, slot) in self.core.io.slots[..self.core.io.count()]
+            .iter()
+            .enumerate()
+        {
+            let look = slot.seat.look();
+            let overtaken = look.is_polling() && slot.holder.now().relief().is_some();
+            let before = mem::replace(&mut self.overtaken[at], overtaken.then_some(look));
+            let is_known = |poll: &Displaced| {
+                Arc::ptr_eq(&poll.seat, &slot.seat) && poll.look.poll == look.poll
+            };
+            let is_news = overtaken && before == Some(look);
+            let Some(task) = look.task.filter(|_| is_news) else {
+                continue;
+            };
+            if self.displaced.iter().any(is_known) {
+                continue;
+            }
+            let activity = match look.thread.is_asleep() {
+                Some(false) => Activity::Computing,
+                Some(true) | None => Activity::Blocked,
+            };
+            self.displaced.push(Displaced {
+                look,
+                seat: Arc::clone(&slot.seat),
+                task,
+                activity,
+                since: now,
+            });
+            self.last_trouble = Some(now);
+            self.nudge();
+        }
+    }
+
     /// Whether a worker that a guest sits on, or sat on last, waits for a core.
     fn is_crowded(&self, wall: Duration, used: Option<Duration>, look: Look) -> bool {
         let preempted = |seen: &Sighting| seen.activity == Some(Activity::Preempted);
         self.sightings.iter().flatten().any(preempted)
             || policy::activity(wall, used, || look.thread.is_asleep()) == Activity::Preempted
+    }
+}
+
+#[cfg(all(test, not(any(ats_loom, ats_shuttle))))]
+mod tests {
+    use crate::{Lane, Scheduler, task::slab};
+    use std::{
+        sync::mpsc,
+        time::{Duration, Instant},
+    };
+
+    #[test]
+    fn a_guest_that_lost_its_slot_unnoticed_and_got_stuck_is_relocated() {
+        let scheduler = Scheduler::builder()
+            .io_slots(1)
+            .build_runtime()
+            .expect("a scheduler");
+        let (tell, told) = mpsc::channel();
+        let (go, gone) = mpsc::channel::<()>();
+        let stuck = scheduler.spawn(async move {
+            tell.send(()).expect("somebody listens");
+            let _ = gone.recv();
+        });
+        let id = stuck.id();
+        told.recv().expect("it is in its poll");
+        // As if it had begun just after the last look at its seat.
+        let core = scheduler.core();
+        let held = core.io.slots[0].holder.now();
+        assert!(held.relief().is_none() && core.hand_off(0, held));
+        let waiter = scheduler.spawn(stuck);
+        let limit = Instant::now() + Duration::from_secs(60);
+        while slab::record(id).word.load().lane() == Lane::Io {
+            assert!(Instant::now() < limit, "nobody saw the stuck poll");
+            std::thread::yield_now();
+        }
+        drop(go);
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let ended = runtime.expect("a runtime").block_on(waiter);
+        assert!(ended.is_ok_and(|ended| ended.is_ok()));
     }
 }

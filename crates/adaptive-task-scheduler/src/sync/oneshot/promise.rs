@@ -2,7 +2,7 @@
 //!
 //! It owns: the task that promised, and the receiver's wait: its task, its waker,
 //! and while it waits the node with the edges `receiver -> node -> promised`. All
-//! of it is under one lock.
+//! of it is under one lock, around which events are put off: edges change under it.
 //!
 //! Protocol:
 //!
@@ -36,6 +36,7 @@ use crate::{
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
+    put_off::PutOff,
     quietly::quietly,
     task::{
         current,
@@ -119,6 +120,7 @@ impl Promise {
 
     /// Step 2.
     fn set(&self, promised: Promised) {
+        let _put_off = PutOff::begin();
         let mut state = self.state.lock();
         let before = state.promised;
         let is_news = match before {
@@ -148,6 +150,7 @@ impl Promise {
         }
         let waker = cx.waker().clone();
         let task = current::task();
+        let _put_off = PutOff::begin();
         let mut state = self.state.lock();
         if let Some(wait) = &mut state.wait
             && Some(wait.task) == task
@@ -205,6 +208,7 @@ impl Promise {
         if self.flags.fetch_or(OVER, AcqRel) & WAITS == 0 {
             return;
         }
+        let _put_off = PutOff::begin();
         let mut state = self.state.lock();
         let wait = state.wait.take();
         let by = state.promised.map(|promised| promised.task);
@@ -219,6 +223,7 @@ impl Promise {
         if self.flags.load(Relaxed) & WAITS == 0 {
             return;
         }
+        let _put_off = PutOff::begin();
         let mut state = self.state.lock();
         let wait = state.wait.take();
         let waker = wait.map(|wait| wait.end(None));
