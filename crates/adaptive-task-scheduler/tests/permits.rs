@@ -3,15 +3,16 @@
 mod support;
 
 use adaptive_task_scheduler::{
-    Priority, TaskHandle,
+    Event, Priority, TaskHandle,
     sync::{RwLock, Semaphore, TryAcquireError},
 };
 use std::{
     future::Future,
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
-use support::{join_all, one_slot, until_suspended, wait_for};
+use support::{join_all, one_slot, until, until_suspended, wait_for};
 use tokio::sync::oneshot;
 
 use Priority::{Batch, Free, Mid, Monitoring, Production};
@@ -262,4 +263,37 @@ fn permits_beyond_the_cells_are_split_merged_and_given_back() {
     });
     assert_eq!(wait_for("task", task).unwrap(), 4);
     assert_eq!(semaphore.available_permits(), 40);
+}
+
+/// Uses the semaphore whenever an event arrives.
+struct Uses(Arc<Semaphore>);
+
+impl Wake for Uses {
+    fn wake(self: Arc<Self>) {
+        self.0.add_permits(0);
+    }
+}
+
+#[test]
+fn whoever_is_told_of_a_wait_may_use_the_same_semaphore() {
+    let scheduler = one_slot();
+    let semaphore = Arc::new(Semaphore::new(1));
+    let held = semaphore.try_acquire().unwrap();
+    let mut events = scheduler.subscribe(100);
+    let told = Waker::from(Arc::new(Uses(Arc::clone(&semaphore))));
+    let mut waits = 0;
+    let inside = Arc::clone(&semaphore);
+    let waiter = scheduler.spawn(async move { inside.acquire().await.map(drop) });
+    let mut next = || {
+        let mut receiving = pin!(events.recv());
+        receiving.as_mut().poll(&mut Context::from_waker(&told))
+    };
+    until("the wait was told", || {
+        while let Poll::Ready(event) = next() {
+            waits += usize::from(matches!(event, Some(Event::Waiting { .. })));
+        }
+        waits > 0
+    });
+    drop(held);
+    wait_for("waiter", waiter).unwrap().unwrap();
 }

@@ -38,7 +38,7 @@ impl<'a, const N: usize> Acquire<'a, N> {
     fn enlist(&mut self, cx: &Context<'_>) -> Poll<Result<Hold, Refusal>> {
         let permits = self.permits;
         let waker = cx.waker().clone();
-        let mut line = permits.line.lock();
+        let mut line = permits.lock();
         match permits.take_or_wait(self.wanted) {
             Ok(()) => {
                 drop(line);
@@ -80,7 +80,7 @@ impl<'a, const N: usize> Acquire<'a, N> {
         let permits = self.permits;
         let waker = cx.waker().clone();
         let task = ground::task();
-        let mut line = permits.line.lock();
+        let mut line = permits.lock();
         if let Some(granted) = line.take_granted(key) {
             let mut hold = granted.hold;
             if hold.owner() != task && task.is_some() {
@@ -135,7 +135,7 @@ impl<const N: usize> Drop for Acquire<'_, N> {
     fn drop(&mut self) {
         let Some(key) = self.key else { return };
         let permits = self.permits;
-        let mut line = permits.line.lock();
+        let mut line = permits.lock();
         if let Some(granted) = line.take_granted(key) {
             drop(line);
             permits.release(granted.hold, granted.wanted);

@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) use super::unused::{Number as Report, granted, taken_up};
-pub(super) use crate::core::inverted::note_member;
+pub(super) use crate::{core::inverted::note_member, put_off::PutOff};
 pub(super) use edges::{circle_through, end_wait};
 
 /// The task whose poll this thread is in.

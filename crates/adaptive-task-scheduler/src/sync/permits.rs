@@ -44,7 +44,7 @@ use super::{
 use crate::{
     graph::node::NodeKind,
     primitives::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{
             AtomicUsize,
             Ordering::{AcqRel, Acquire as Acq, Relaxed, SeqCst},
@@ -55,7 +55,10 @@ use crate::{
     task::id::{TaskId, TaskName},
 };
 use smallvec::SmallVec;
-use std::task::Waker;
+use std::{
+    ops::{Deref, DerefMut},
+    task::Waker,
+};
 
 /// Somebody waits, or is being served.
 const WAITERS: usize = 1;
@@ -104,7 +107,29 @@ pub(crate) struct Permits<const N: usize> {
     name: TaskName,
     /// How many nobody holds, so that only the line's freer gives them back.
     pub(crate) spent: AtomicUsize,
-    pub(crate) line: Mutex<Line>,
+    line: Mutex<Line>,
+}
+
+/// The line, locked. Events that are made meanwhile are told when it is not any
+/// more.
+pub(crate) struct Locked<'a> {
+    // Dropped in this order.
+    line: MutexGuard<'a, Line>,
+    _put_off: ground::PutOff,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Line;
+
+    fn deref(&self) -> &Line {
+        &self.line
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Line {
+        &mut self.line
+    }
 }
 
 impl<const N: usize> Permits<N> {
@@ -130,6 +155,14 @@ impl<const N: usize> Permits<N> {
         let mut room = Self::new(capacity, WaitFor::Any, name);
         room.kind = NodeKind::Channel;
         room
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        let put_off = ground::PutOff::begin();
+        Locked {
+            line: self.line.lock(),
+            _put_off: put_off,
+        }
     }
 
     pub(crate) fn name(&self) -> &TaskName {
@@ -188,7 +221,7 @@ impl<const N: usize> Permits<N> {
             return Hold::UNKNOWN;
         };
         let Some(hold) = self.holders.claim(task, amount) else {
-            let mut line = self.line.lock();
+            let mut line = self.lock();
             self.doubt(&line);
             let hold = self.name_holder(&mut line, task, amount);
             self.judge(&line);
@@ -198,7 +231,7 @@ impl<const N: usize> Permits<N> {
         if self.state.load(SeqCst) & WAITERS != 0
             && let Some(named) = hold.named()
         {
-            let mut line = self.line.lock();
+            let mut line = self.lock();
             if self.state.load(SeqCst) & WAITERS != 0 {
                 self.doubt(&line);
                 line.lend_to(named);
@@ -250,7 +283,7 @@ impl<const N: usize> Permits<N> {
                 Err(found) => now = found,
             }
         }
-        let mut line = self.line.lock();
+        let mut line = self.lock();
         line.take_back(&hold);
         if is_beyond {
             line.set_kept(&hold, 0);
@@ -279,7 +312,7 @@ impl<const N: usize> Permits<N> {
 
     /// Takes up to so many free permits away for good. How many it were.
     pub(crate) fn take_away(&self, amount: usize) -> usize {
-        let line = self.line.lock();
+        let line = self.lock();
         let mut now = self.state.load(Acq);
         loop {
             let taken = amount.min(now >> SHIFT);
@@ -297,7 +330,7 @@ impl<const N: usize> Permits<N> {
 
     /// A part of a hold becomes one of its own.
     pub(crate) fn split(&self, hold: &Hold, left: usize, split: usize) -> Hold {
-        let mut line = self.line.lock();
+        let mut line = self.lock();
         self.doubt(&line);
         self.set_amount(&mut line, hold, left);
         let part = match hold.owner() {
@@ -310,7 +343,7 @@ impl<const N: usize> Permits<N> {
 
     /// Two holds become one, of `amount` permits.
     pub(crate) fn merge(&self, hold: &Hold, other: Hold, amount: usize) {
-        let mut line = self.line.lock();
+        let mut line = self.lock();
         self.unname(&mut line, &other);
         self.set_amount(&mut line, hold, amount);
         self.judge(&line);
@@ -318,7 +351,7 @@ impl<const N: usize> Permits<N> {
 
     /// Refuses all who wait or come later.
     pub(crate) fn close(&self) {
-        let mut line = self.line.lock();
+        let mut line = self.lock();
         self.state.fetch_or(CLOSED, SeqCst);
         let mut wakers = Wakers::new();
         while !line.waiting.is_empty() {

@@ -55,7 +55,7 @@ impl<const N: usize> Permits<N> {
                 return;
             }
         }
-        let mut line = self.line.lock();
+        let mut line = self.lock();
         if let Some(hold) = named {
             self.unname(&mut line, &hold);
         }
@@ -79,7 +79,7 @@ impl<const N: usize> Permits<N> {
     /// The task gives back what is spent from now on. A promise of the same task
     /// stays one.
     pub(crate) fn set_freer(&self, task: Option<TaskId>, is_promised: bool) {
-        let mut line = self.line.lock();
+        let mut line = self.lock();
         let before = line.freer.as_ref();
         let is_same = before.and_then(|before| before.hold.owner()) == task;
         if is_same && (!is_promised || before.is_some_and(|before| before.is_promised)) {
