@@ -9,8 +9,9 @@
 //!   1, one of 4 ms or more 2) and they make most of its polling time.
 //! - F2. What it does is told by the share of CPU time in its long polls: at
 //!   least half is computing, and the CPU lane; less is blocking. A class that
-//!   has learned one of the two changes to the other only beyond a margin, and
-//!   on [`CHANGE`] times the evidence.
+//!   has learned one of the two changes to the other on [`CHANGE`] times the
+//!   evidence, since the first decision is taken on little, and from the second
+//!   change on only beyond a margin.
 //! - F3. A class unlearns after a *quiet period*: [`QUIET_POLLS`] measured polls
 //!   in a row without a long one, over at least [`QUIET_TIME`].
 //! - F4. Each time a class unlearns or changes its lane, learning takes twice the evidence and
@@ -37,7 +38,7 @@ const QUIET_TIME: Duration = Duration::from_secs(10);
 /// Rule F4.
 const MOST_DOUBTS: u32 = 3;
 /// Rule F5.
-const OLD: u32 = 64;
+const OLD: u32 = 512;
 
 /// One measured poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,9 +221,9 @@ impl FirstLane {
         }
         let share = evidence.cpu_share()?;
         let border = match self.learned.map(|learned| learned.lane) {
-            Some(Lane::Cpu) => 0.35,
-            Some(_) => 0.65,
-            None => 0.5,
+            Some(Lane::Cpu) if self.doubts > 0 => 0.35,
+            Some(_) if self.doubts > 0 => 0.65,
+            _ => 0.5,
         };
         Some(if share >= border {
             Lane::Cpu
