@@ -74,7 +74,7 @@ pub(crate) fn group() -> Group {
                 "delay_behind_M is the median time from the moment that the only worker is \
                  free until the important task is done; growth is that of 10,000 over that of 10.",
                 "Ours runs without the sentinel, since the gate that holds the worker meanwhile \
-                 is itself a stuck poll; donation is on. Rows through a mutex of ours wait for it.",
+                 is itself a stuck poll; donation is on. Group M has it through a mutex.",
             ]
             .map(str::to_owned)
             .to_vec()

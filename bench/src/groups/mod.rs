@@ -3,6 +3,7 @@
 mod inversion;
 pub(crate) mod io;
 mod live;
+mod locks;
 mod mixed;
 mod overhead;
 mod overload;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Group> {
         mixed::group(),
         overload::group(),
         live::group(),
+        locks::group(),
     ]
 }
 
@@ -60,7 +62,7 @@ mod tests {
                 .map(|group| group.letter)
                 .collect()
         };
-        assert_eq!(letters(&[]), "ABCDEFGJ");
+        assert_eq!(letters(&[]), "ABCDEFGJM");
         assert_eq!(letters(&['D', 'A']), "AD");
     }
 }

@@ -151,9 +151,25 @@ impl<const N: usize> Drop for Acquire<'_, N> {
     }
 }
 
-/// Waits in a lock without errors: of a deadlock, the task ends.
-pub(crate) async fn or_end_task<const N: usize>(acquire: Acquire<'_, N>) -> Hold {
-    match acquire.await {
+/// Takes permits, and waits for them if that cannot be done at once.
+#[inline]
+pub(crate) async fn acquire<const N: usize>(
+    permits: &Permits<N>,
+    wanted: usize,
+) -> Result<Hold, Refusal> {
+    match permits.try_take(wanted) {
+        Err(Refusal::NoPermits) => permits.acquire(wanted).await,
+        at_once => at_once,
+    }
+}
+
+/// The same in a lock without errors: of a deadlock, the task ends.
+#[inline]
+pub(crate) async fn or_end_task<const N: usize>(permits: &Permits<N>, wanted: usize) -> Hold {
+    if let Ok(hold) = permits.try_take(wanted) {
+        return hold;
+    }
+    match permits.acquire(wanted).await {
         Ok(hold) => hold,
         Err(Refusal::Deadlock(circle)) => {
             ground::end_task(circle);

@@ -88,7 +88,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Dropping the future gives up the place in the line; a lock that was granted
     /// meanwhile goes to the next.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        let hold = or_end_task(self.permits.acquire(1)).await;
+        let hold = or_end_task(&self.permits, 1).await;
         self.guard(hold)
     }
 
@@ -98,7 +98,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// As [`lock`](Self::lock).
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        let hold = or_end_task(self.permits.acquire(1)).await;
+        let hold = or_end_task(&self.permits, 1).await;
         OwnedMutexGuard::new(self, hold)
     }
 

@@ -97,7 +97,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future gives up the place in the line; a lock that was granted
     /// meanwhile is released.
     pub async fn read(&self) -> RwLockReadGuard<'_, T> {
-        let hold = or_end_task(self.permits.acquire(1)).await;
+        let hold = or_end_task(&self.permits, 1).await;
         self.reader(hold)
     }
 
@@ -108,7 +108,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// As [`read`](Self::read).
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
-        let hold = or_end_task(self.permits.acquire(ALL)).await;
+        let hold = or_end_task(&self.permits, ALL).await;
         self.writer(hold)
     }
 
@@ -118,7 +118,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// As [`read`](Self::read).
     pub async fn read_owned(self: Arc<Self>) -> OwnedRwLockReadGuard<T> {
-        let hold = or_end_task(self.permits.acquire(1)).await;
+        let hold = or_end_task(&self.permits, 1).await;
         OwnedRwLockReadGuard::new(self, hold)
     }
 
@@ -128,7 +128,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// As [`read`](Self::read).
     pub async fn write_owned(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
-        let hold = or_end_task(self.permits.acquire(ALL)).await;
+        let hold = or_end_task(&self.permits, ALL).await;
         OwnedRwLockWriteGuard::new(self, hold)
     }
 

@@ -3,7 +3,7 @@
 //! It owns: nothing but its permits; [`super::permits`] does the work.
 
 use super::{
-    acquire::Told,
+    acquire::{Told, acquire},
     holders::Hold,
     permits::{self, Permits, Refusal, WaitFor},
 };
@@ -117,7 +117,7 @@ impl Semaphore {
     ///
     /// As [`acquire`](Self::acquire).
     pub async fn acquire_many(&self, permits: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
-        let hold = self.permits.acquire(permits as usize).await?;
+        let hold = acquire(&self.permits, permits as usize).await?;
         Ok(SemaphorePermit {
             semaphore: self,
             hold,
@@ -175,7 +175,7 @@ impl Semaphore {
         self: Arc<Self>,
         permits: u32,
     ) -> Result<OwnedSemaphorePermit, AcquireError> {
-        let hold = self.permits.acquire(permits as usize).await?;
+        let hold = acquire(&self.permits, permits as usize).await?;
         Ok(OwnedSemaphorePermit {
             semaphore: self,
             hold,

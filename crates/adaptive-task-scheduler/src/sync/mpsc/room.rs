@@ -17,6 +17,7 @@
 //!    other, since the waker is under a lock.
 
 use super::super::{
+    acquire::acquire,
     holders::Hold,
     permits::{MAX_PERMITS, Permits, Refusal},
 };
@@ -72,7 +73,7 @@ impl Room {
         }
         // Dropped after the wait, which gives back what was granted to it.
         let _tell = Tell(self);
-        let hold = self.permits.acquire(places).await?;
+        let hold = acquire(&self.permits, places).await?;
         if self.is_closed() {
             // Granted before, but not taken up until now: refused, as Tokio has it.
             self.permits.release(hold, places);
