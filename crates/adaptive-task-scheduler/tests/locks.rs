@@ -8,10 +8,11 @@ use adaptive_task_scheduler::{
 };
 use std::{
     future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use support::{Order, join_all, one_slot, until_suspended, wait_for};
+use support::{Order, join_all, one_slot, until, until_suspended, wait_for};
 use tokio::sync::oneshot;
 
 use Priority::{Batch, Free, Mid, Monitoring, Production};
@@ -355,4 +356,38 @@ fn explain_shows_the_lock_and_its_holder() {
     }
     go.send(()).unwrap();
     join_all([holder, waiter]);
+}
+
+#[test]
+fn a_lock_that_is_taken_beside_a_wait_in_another_branch_is_no_deadlock() {
+    let scheduler = one_slot();
+    let lock = mutex("lock");
+    let (go, gone) = oneshot::channel::<()>();
+    let (start, started) = oneshot::channel::<()>();
+    let wanted = Arc::clone(&lock);
+    let child = scheduler.task().name("child").spawn(async move {
+        started.await.unwrap();
+        drop(wanted.lock().await);
+    });
+    let id = child.id();
+    let inside = Arc::clone(&lock);
+    let parent = scheduler.task().name("parent").spawn(async move {
+        // As in a loop over `select!`: the child is awaited, something else is ready
+        // first, and is dealt with under the lock.
+        let mut child = child;
+        let first = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut child).poll(cx)));
+        assert!(first.await.is_pending());
+        let guard = inside.lock().await;
+        gone.await.unwrap();
+        drop(guard);
+        child.await
+    });
+    until_suspended(&parent);
+    start.send(()).unwrap();
+    until("the child waits for the lock", || {
+        let explained = scheduler.explain(id);
+        explained.is_some_and(|explanation| explanation.chain.len() > 1)
+    });
+    go.send(()).unwrap();
+    wait_for("parent", parent).unwrap().unwrap();
 }

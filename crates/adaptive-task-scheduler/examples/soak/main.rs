@@ -6,6 +6,7 @@
 //!
 //! - each handle and watch was answered, once, and all say the same of a task;
 //! - each task's work and value were dropped exactly once;
+//! - what locks guard was counted exactly, and all of them are free;
 //! - the events have one beginning and one end of each task;
 //! - the counts of the scheduler agree, and its threads are gone;
 //! - nothing hung.
@@ -15,6 +16,7 @@
 
 mod house;
 mod ledger;
+mod locks;
 mod play;
 mod random;
 mod round;
@@ -23,6 +25,7 @@ mod watchdog;
 mod work;
 
 use ledger::{CYCLES, OUTCOMES, Ordered, complain, complaints};
+use locks::DEADLOCKS;
 use play::Tally;
 use std::{
     panic::{self, PanicHookInfo},
@@ -108,9 +111,10 @@ fn summary(rounds: u64, Tally(tally): &Tally) -> String {
     let tasks: u64 = tally.iter().sum();
     let ways = tally.iter().zip(OUTCOMES);
     let ways: Vec<String> = ways.map(|(count, way)| format!("{count} {way}")).collect();
-    let cycles = CYCLES.load(SeqCst);
+    let (cycles, deadlocks) = (CYCLES.load(SeqCst), DEADLOCKS.load(SeqCst));
     format!(
-        "soak: {rounds} rounds, {tasks} tasks, each ended once: {}; {cycles} cycles refused",
+        "soak: {rounds} rounds, {tasks} tasks, each ended once: {}; {cycles} cycles and \
+         {deadlocks} deadlocks refused",
         ways.join(", ")
     )
 }

@@ -94,6 +94,7 @@ pub(crate) fn play(number: u64, seed: u64, outside: &Runtime) -> Tally {
     }
     wait_until(|| threads.load(SeqCst) == 0);
     let mut tally = Tally::default();
+    round.locks.check();
     for entry in round.entries() {
         entry.check();
         tally.0[entry.outcome() as usize] += 1;

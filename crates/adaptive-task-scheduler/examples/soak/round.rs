@@ -3,9 +3,13 @@
 use crate::{
     ledger::{Entry, Facts, Value},
     lock,
+    locks::Locks,
     random::Random,
 };
-use adaptive_task_scheduler::{Scheduler, TaskHandle, TaskId, Watch};
+use adaptive_task_scheduler::{
+    Scheduler, TaskHandle, TaskId, Watch,
+    sync::{mpsc, oneshot},
+};
 use std::{
     fmt,
     sync::{
@@ -13,7 +17,6 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
 };
-use tokio::sync::{mpsc, oneshot};
 
 /// A handle with its task's entry.
 pub(crate) struct Held {
@@ -43,6 +46,7 @@ pub(crate) struct Round {
     pub(crate) number: u64,
     pub(crate) seed: u64,
     pub(crate) weather: Weather,
+    pub(crate) locks: Locks,
     /// What is not in the fields above, for people.
     about: String,
     /// How many tasks may still be spawned.
@@ -73,6 +77,7 @@ impl Round {
             number,
             seed,
             weather,
+            locks: Locks::new(),
             about,
             budget: AtomicUsize::new(budget),
             closing: AtomicBool::new(false),

@@ -2,10 +2,15 @@
 
 use crate::{
     ledger::{Ordered, Value},
+    locks,
     round::Held,
     spawn::{Work, settle, spawn},
 };
-use adaptive_task_scheduler::{Scheduler, checkpoint, is_cancelled, will_block, yield_now};
+use adaptive_task_scheduler::{
+    Scheduler, checkpoint, is_cancelled,
+    sync::{mpsc, oneshot},
+    will_block, yield_now,
+};
 use std::{
     collections::HashMap,
     fmt,
@@ -17,7 +22,6 @@ use std::{
 };
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::{mpsc, oneshot},
     task::block_in_place,
     time::{sleep, timeout},
 };
@@ -81,7 +85,8 @@ async fn steps(work: &mut Work) {
             return;
         }
         match work.random.below(100) {
-            0..18 => give_way(work).await,
+            0..10 => give_way(work).await,
+            10..18 => locks::step(work).await,
             18..30 => sleep(work.random.millis(4)).await,
             30..33 => sleep_in_poll(work),
             33..36 => spin(work),
@@ -163,7 +168,7 @@ fn spawn_some(work: &mut Work) {
     }
 }
 
-async fn await_handle(work: &mut Work) {
+pub(crate) async fn await_handle(work: &mut Work) {
     let Some(Held { mut handle, entry }) = work.round.take_held(&mut work.random) else {
         return;
     };

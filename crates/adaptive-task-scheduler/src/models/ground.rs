@@ -142,6 +142,10 @@ pub(crate) fn level(task: Option<TaskId>) -> u8 {
     }
 }
 
+pub(crate) fn is_waiting(task: TaskId) -> bool {
+    GRAPH.with(|graph| graph.borrow().edges.iter().any(|edge| edge.0 == task))
+}
+
 pub(crate) fn open_node(_: TaskId, _: &TaskName, _: NodeKind) -> Option<TaskId> {
     GRAPH.with(|graph| {
         let mut graph = graph.borrow_mut();

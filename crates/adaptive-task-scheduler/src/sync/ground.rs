@@ -14,7 +14,7 @@ use crate::{
         current,
         id::{TaskId, TaskName},
         record, slab,
-        word::{CONDEMNED, Stop},
+        word::{CONDEMNED, LINKED, Stop},
     },
 };
 
@@ -34,6 +34,16 @@ pub(super) fn level(task: Option<TaskId>) -> u8 {
         Some((task, word)) if word.generation() == task.generation() => word.level(),
         _ => Priority::default().level(),
     }
+}
+
+/// Whether the task counts as waiting on others: it polled a handle, and still has
+/// it, or waits in other branches.
+pub(super) fn is_waiting(task: TaskId) -> bool {
+    let record = slab::record(task);
+    record.word.load().has(LINKED)
+        && record
+            .live_links(task.generation())
+            .is_some_and(|links| !links.waits_on.is_empty())
 }
 
 /// Opens a node of the wait graph, in the scheduler of the task.

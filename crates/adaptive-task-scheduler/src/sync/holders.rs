@@ -5,9 +5,10 @@
 //! ways that the protocol of [`super::permits`] allows. Holders for whom no cell
 //! is free are kept in the line, under its lock, with a number beyond the cells.
 
+use super::ground;
 use crate::{
     primitives::atomic::{
-        AtomicU64, AtomicUsize,
+        AtomicBool, AtomicU64, AtomicUsize,
         Ordering::{Relaxed, Release, SeqCst},
     },
     task::id::TaskId,
@@ -53,6 +54,8 @@ pub(crate) struct Holders<const N: usize> {
     cells: [AtomicU64; N],
     /// For how many permits the cell stands; 0 while that is not known yet.
     amounts: [AtomicUsize; N],
+    /// Whether the holder counted as waiting when it took them.
+    doubts: [AtomicBool; N],
 }
 
 impl<const N: usize> Holders<N> {
@@ -60,13 +63,16 @@ impl<const N: usize> Holders<N> {
         Self {
             cells: array::from_fn(|_| AtomicU64::new(0)),
             amounts: array::from_fn(|_| AtomicUsize::new(0)),
+            doubts: array::from_fn(|_| AtomicBool::new(false)),
         }
     }
 
-    /// Names the task as a holder of `amount` permits. `None` if no cell is free.
+    /// Names the task as a holder of `amount` permits, with a doubt if it counts as
+    /// waiting. `None` if no cell is free.
     pub(crate) fn claim(&self, owner: TaskId, amount: usize) -> Option<Hold> {
         if N == 1 {
             // There is one holder at a time, and this is it.
+            self.doubts[0].store(ground::is_waiting(owner), Relaxed);
             self.cells[0].store(owner.raw(), SeqCst);
             return Some(Hold {
                 owner: Some(owner),
@@ -81,6 +87,7 @@ impl<const N: usize> Holders<N> {
                     .compare_exchange(0, owner.raw(), SeqCst, Relaxed)
                     .is_ok()
             {
+                self.doubts[at].store(ground::is_waiting(owner), SeqCst);
                 // Before the state is read again (step 3).
                 self.amounts[at].store(amount, SeqCst);
                 return Some(Hold {
@@ -119,6 +126,11 @@ impl<const N: usize> Holders<N> {
     /// For how many permits the cell stands.
     pub(crate) fn amount(&self, cell: u32) -> usize {
         self.amounts[cell as usize].load(SeqCst)
+    }
+
+    /// Whether the holder in the cell counted as waiting when it took its permits.
+    pub(crate) fn has_doubt(&self, cell: u32) -> bool {
+        self.doubts[cell as usize].load(SeqCst)
     }
 
     /// The cells that name somebody.

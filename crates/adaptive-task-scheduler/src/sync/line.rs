@@ -50,6 +50,7 @@ pub(crate) struct Granted {
 struct Beyond {
     owner: TaskId,
     amount: usize,
+    has_doubt: bool,
 }
 
 #[derive(Debug)]
@@ -195,7 +196,13 @@ impl Line {
                 break number;
             }
         };
-        beyond.insert(number, Beyond { owner, amount });
+        let has_doubt = amount > 0 && ground::is_waiting(owner);
+        let kept = Beyond {
+            owner,
+            amount,
+            has_doubt,
+        };
+        beyond.insert(number, kept);
         Hold::beyond(owner, number)
     }
 
@@ -215,6 +222,12 @@ impl Line {
     pub(crate) fn kept_amount(&self, number: u32) -> usize {
         let kept = self.beyond.as_ref().and_then(|beyond| beyond.get(&number));
         kept.map_or(0, |kept| kept.amount)
+    }
+
+    /// Whether a kept holder counted as waiting when it took its permits.
+    pub(crate) fn has_doubt(&self, number: u32) -> bool {
+        let kept = self.beyond.as_ref().and_then(|beyond| beyond.get(&number));
+        kept.is_some_and(|kept| kept.has_doubt)
     }
 
     /// The holders for whom there is no cell.

@@ -76,9 +76,11 @@
 //!   permits that there are belong to one task. Where several hold permits, any of
 //!   them may release one, so circles through such a semaphore are not looked for.
 //! - Waits of branches of one task (`join!`, `select!`) count as waits of the
-//!   whole task: a circle that another branch would have opened is reported.
-//!   Through the ends of channels, where that is usual, circles are told only if
-//!   the task has promised.
+//!   whole task. A handle that was polled and is kept, as in a loop over `select!`,
+//!   counts as awaited; so a task that takes a lock while it counts as waiting may
+//!   well release it before it goes on with that wait, and circles through such a
+//!   holder are not told. Through the ends of channels circles are told only if the
+//!   task has promised.
 //! - Acquiring and sending take nothing from Tokio's cooperative budget; receiving
 //!   does.
 

@@ -472,15 +472,25 @@ impl<const N: usize> Permits<N> {
 
     /// Says whether a circle through the node is certain to be a deadlock.
     pub(crate) fn judge(&self, line: &Line) {
-        let Some(node) = line.node().filter(|_| self.wait_for == WaitFor::Any) else {
-            return;
-        };
-        ground::set_any_is_enough(node, !self.is_certain(line));
+        if let Some(node) = line.node() {
+            ground::set_any_is_enough(node, !self.is_certain(line));
+        }
     }
 
-    /// Whether all permits that there are belong to one task.
+    /// Whether a task that waits here waits for each of the holders, and each of
+    /// those for what it counts as waiting on.
     pub(crate) fn is_certain(&self, line: &Line) -> bool {
         let lent_to = line.lent_to();
+        let has_doubt = |cell: u32| match (cell as usize) < N {
+            true => self.holders.has_doubt(cell),
+            false => line.has_doubt(cell),
+        };
+        if lent_to.iter().any(|&(cell, _)| has_doubt(cell)) {
+            return false;
+        }
+        if self.wait_for == WaitFor::All {
+            return true;
+        }
         let is_one = lent_to.windows(2).all(|pair| pair[0].1 == pair[1].1);
         let amount = |cell: u32| match (cell as usize) < N {
             true => self.holders.amount(cell),
