@@ -1,7 +1,8 @@
 //! Random programs on the real scheduler, judged by a slow and obvious one.
 //!
 //! A program spawns tasks with priorities, deadlines and dependencies; they
-//! await each other, pass and release gates, cancel each other, and panic. It
+//! await each other, pass and release gates, lock and unlock, cancel each other, and
+//! panic. It
 //! runs on one slot, in rounds: a *probe*, less important than every task,
 //! holds the slot while the test acts from outside, lets go, and the next probe
 //! gets the slot only when nothing else is ready. So all that happens between
@@ -79,7 +80,7 @@ fn check(program: Program) {
         held.open();
         next.wait_for_arrivals(1);
         held = next;
-        model.replay(world.take_trace(), &world.ids());
+        model.replay(world.take_trace());
         model.assert_quiescent();
         world.check_agrees(&model);
     }

@@ -11,11 +11,11 @@
 //! look, not a place in the line).
 
 use crate::{
-    program::{GATES, Plan, Step},
+    program::{GATES, LOCKS, Plan, Step},
     world::Note,
 };
-use adaptive_task_scheduler::{CancelMode, Priority, TaskErrorKind, TaskId, TaskState};
-use std::{collections::HashMap, vec::IntoIter};
+use adaptive_task_scheduler::{CancelMode, Priority, TaskErrorKind, TaskState};
+use std::vec::IntoIter;
 
 /// How a task ended: with a value, or with an error of that kind.
 type End = Option<TaskErrorKind>;
@@ -31,7 +31,7 @@ struct Task {
     cancelled: bool,
     condemned: bool,
     has_started: bool,
-    /// Whom it waits on, declared and awaited.
+    /// Whom it waits on, declared and awaited, and for which lock.
     waits_on: Vec<usize>,
     missing: usize,
     dependents: Vec<usize>,
@@ -50,9 +50,18 @@ struct Gate {
     waiting: Vec<usize>,
 }
 
+/// Has a number after those of all tasks in `waits_on`.
+#[derive(Default)]
+struct Lock {
+    holder: Option<usize>,
+    /// In the order of their coming.
+    line: Vec<usize>,
+}
+
 pub(crate) struct Model {
     tasks: Vec<Task>,
     gates: [Gate; GATES],
+    locks: [Lock; LOCKS],
     /// The task that is being polled, and whether it must be queued again.
     running: Option<usize>,
     notified: bool,
@@ -82,6 +91,7 @@ impl Model {
         Self {
             tasks: plans.into_iter().map(task).collect(),
             gates: Default::default(),
+            locks: Default::default(),
             running: None,
             notified: false,
             now: 0,
@@ -126,10 +136,10 @@ impl Model {
 
     /// Whether `from` waits on `to`, directly or through others.
     fn reaches(&self, from: usize, to: usize) -> bool {
-        let mut seen = vec![false; self.tasks.len()];
+        let mut seen = vec![false; self.tasks.len() + LOCKS];
         let mut open = vec![from];
         while let Some(at) = open.pop() {
-            for &on in self.tasks[at].waits_on.iter().filter(|&&on| self.lives(on)) {
+            for on in self.blockers(at) {
                 if on == to {
                     return true;
                 }
@@ -139,6 +149,18 @@ impl Model {
             }
         }
         false
+    }
+
+    /// What a task waits on, or who holds a lock.
+    fn blockers(&self, at: usize) -> Vec<usize> {
+        let tasks = self.tasks.len();
+        match self.tasks.get(at) {
+            Some(task) => {
+                let all = task.waits_on.iter().copied();
+                all.filter(|&on| on >= tasks || self.lives(on)).collect()
+            }
+            None => self.locks[at - tasks].holder.into_iter().collect(),
+        }
     }
 
     /// Who waits on whom has changed.
@@ -284,8 +306,74 @@ impl Model {
         }
     }
 
+    /// Plays the locking of a lock. Whether it is pending.
+    fn lock(&mut self, task: usize, lock: usize, trace: &mut IntoIter<Note>) -> bool {
+        let number = self.tasks.len() + lock;
+        match self.locks[lock].holder {
+            Some(holder) if holder == task => return false,
+            None => {
+                self.locks[lock].holder = Some(task);
+                self.settle();
+                return false;
+            }
+            Some(_) if self.tasks[task].begun => return true,
+            Some(_) => {}
+        }
+        self.locks[lock].line.push(task);
+        self.add_edge(task, number);
+        if self.reaches(task, task) {
+            match trace.next() {
+                Some(Note::Cycle(told, path)) if told == task => self.check_cycle(task, &path),
+                other => panic!("{other:?}, though task {task} closes a cycle"),
+            }
+            self.leave_line(task, lock);
+            return false;
+        }
+        true
+    }
+
+    fn leave_line(&mut self, task: usize, lock: usize) {
+        self.locks[lock].line.retain(|&waiter| waiter != task);
+        self.remove_edge(task, self.tasks.len() + lock);
+    }
+
+    /// The lock goes to the most important of those who wait, the first of them.
+    fn unlock(&mut self, lock: usize) {
+        self.locks[lock].holder = None;
+        self.settle();
+        let line = &self.locks[lock].line;
+        let level = |waiter: &usize| self.tasks[*waiter].level;
+        let Some(highest) = line.iter().map(level).max() else {
+            return;
+        };
+        let next = line.iter().copied().find(|waiter| level(waiter) == highest);
+        let next = next.expect("somebody has the highest level");
+        self.leave_line(next, lock);
+        self.locks[lock].holder = Some(next);
+        self.settle();
+        self.wake(next);
+    }
+
+    /// A task that ends gives up its place in a line, and what it holds.
+    fn leave_locks(&mut self, task: usize) {
+        let it = &self.tasks[task];
+        let pending = match it.plan.steps.get(it.step) {
+            Some(&Step::Lock(lock)) if it.begun => Some(lock),
+            _ => None,
+        };
+        for lock in pending.into_iter().chain(0..LOCKS) {
+            if self.locks[lock].line.contains(&task) {
+                self.leave_line(task, lock);
+            }
+            if self.locks[lock].holder == Some(task) {
+                self.unlock(lock);
+            }
+        }
+    }
+
     fn finish(&mut self, task: usize, end: End) {
         self.tick();
+        self.leave_locks(task);
         let it = &mut self.tasks[task];
         it.state = Some(TaskState::Finished);
         it.end = Some(end);
@@ -304,7 +392,7 @@ impl Model {
     }
 
     /// Follows the real scheduler through a round.
-    pub(crate) fn replay(&mut self, trace: Vec<Note>, ids: &HashMap<usize, TaskId>) {
+    pub(crate) fn replay(&mut self, trace: Vec<Note>) {
         let mut trace = trace.into_iter();
         while let Some(note) = trace.next() {
             match note {
@@ -315,7 +403,7 @@ impl Model {
                         "task {task} should not have been polled"
                     );
                     self.tasks[task].has_started = true;
-                    self.poll(task, &mut trace, ids);
+                    self.poll(task, &mut trace);
                 }
                 Note::Dropped(task) => {
                     self.take(task);
@@ -373,7 +461,7 @@ impl Model {
     }
 
     /// Plays one poll of a task, and compares what it notes.
-    fn poll(&mut self, task: usize, trace: &mut IntoIter<Note>, ids: &HashMap<usize, TaskId>) {
+    fn poll(&mut self, task: usize, trace: &mut IntoIter<Note>) {
         while let Some(&step) = self.tasks[task].plan.steps.get(self.tasks[task].step) {
             self.tick();
             let is_pending = match step {
@@ -381,7 +469,8 @@ impl Model {
                     assert_eq!(trace.next(), Some(Note::Dropped(task)));
                     return self.finish(task, Some(TaskErrorKind::Panicked));
                 }
-                Step::Await(on) => self.wait(task, on, trace, ids),
+                Step::Await(on) => self.wait(task, on, trace),
+                Step::Lock(lock) => self.lock(task, lock, trace),
                 step => self.play(task, step),
             };
             self.tasks[task].begun = is_pending;
@@ -418,21 +507,17 @@ impl Model {
                 return !gate.open;
             }
             Step::Release(gate) => self.release(gate),
+            Step::Unlock(lock) if self.locks[lock].holder == Some(task) => self.unlock(lock),
+            Step::Unlock(_) => {}
             Step::Cancel(other) => self.cancel(other),
             Step::Spawn(other) => self.spawn(other),
-            Step::Await(_) | Step::Panic => unreachable!("played elsewhere"),
+            Step::Await(_) | Step::Lock(_) | Step::Panic => unreachable!("played elsewhere"),
         }
         false
     }
 
     /// Plays an await of a task. Whether it is pending.
-    fn wait(
-        &mut self,
-        task: usize,
-        on: usize,
-        trace: &mut IntoIter<Note>,
-        ids: &HashMap<usize, TaskId>,
-    ) -> bool {
+    fn wait(&mut self, task: usize, on: usize, trace: &mut IntoIter<Note>) -> bool {
         if self.tasks[on].state.is_none() {
             return false;
         }
@@ -449,7 +534,7 @@ impl Model {
         self.add_edge(task, on);
         if self.reaches(task, task) {
             match trace.next() {
-                Some(Note::Cycle(told, path)) if told == task => self.check_cycle(task, &path, ids),
+                Some(Note::Cycle(told, path)) if told == task => self.check_cycle(task, &path),
                 other => panic!("{other:?}, though task {task} closes a cycle"),
             }
             self.remove_edge(task, on);
@@ -459,17 +544,21 @@ impl Model {
         true
     }
 
-    /// Each task of the path waits on the next, and the last on the first.
-    fn check_cycle(&self, task: usize, path: &[TaskId], ids: &HashMap<usize, TaskId>) {
-        let number = |id: &TaskId| self.numbers().find(|number| ids.get(number) == Some(id));
-        let path: Vec<_> = path
-            .iter()
-            .map(|id| number(id).expect("a task of this test"))
-            .collect();
+    /// Each of the path waits on the next, and the last on the first.
+    fn check_cycle(&self, task: usize, path: &[String]) {
+        let number = |name: &String| {
+            let (what, number) = name.split_once(' ').expect("a name of this test");
+            let number: usize = number.parse().expect("a number");
+            match what {
+                "task" => number,
+                _ => self.tasks.len() + number,
+            }
+        };
+        let path: Vec<_> = path.iter().map(number).collect();
         assert_eq!(path[0], task);
         for (at, &waiter) in path.iter().enumerate() {
             let on = path[(at + 1) % path.len()];
-            assert!(self.tasks[waiter].waits_on.contains(&on), "{path:?}");
+            assert!(self.blockers(waiter).contains(&on), "{path:?}");
         }
     }
 }

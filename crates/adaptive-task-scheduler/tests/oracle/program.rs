@@ -6,7 +6,10 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 /// How many gates there are.
 pub(crate) const GATES: usize = 2;
 
-/// What one task is and does. Tasks and gates are named by number.
+/// How many locks there are.
+pub(crate) const LOCKS: usize = 2;
+
+/// What one task is and does. Tasks, gates and locks are named by number.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Never the lowest, which is the probes'.
@@ -25,6 +28,10 @@ pub(crate) enum Step {
     Await(usize),
     Pass(usize),
     Release(usize),
+    /// Nothing if the task has the lock.
+    Lock(usize),
+    /// Nothing if it does not.
+    Unlock(usize),
     Cancel(usize),
     Spawn(usize),
     Panic,
@@ -51,6 +58,8 @@ fn step(tasks: usize) -> impl Strategy<Value = Step> {
         6 => (0..tasks).prop_map(Step::Await),
         3 => (0..GATES).prop_map(Step::Pass),
         1 => (0..GATES).prop_map(Step::Release),
+        4 => (0..LOCKS).prop_map(Step::Lock),
+        2 => (0..LOCKS).prop_map(Step::Unlock),
         1 => (0..tasks).prop_map(Step::Cancel),
         1 => (0..tasks).prop_map(Step::Spawn),
         1 => Just(Step::Panic),
@@ -64,7 +73,7 @@ fn plan(tasks: usize) -> impl Strategy<Value = Plan> {
         option::weighted(0.2, 1..4_u64),
         vec(0..tasks, 0..3),
         select(&[Drop, Drop, Cooperate, Shield][..]),
-        vec(step(tasks), 0..6),
+        vec(step(tasks), 0..8),
     )
         .prop_map(|(priority, deadline, after, on_cancel, steps)| Plan {
             priority,

@@ -2,13 +2,16 @@
 
 use crate::{
     model::Model,
-    program::{GATES, Plan, Step},
+    program::{GATES, LOCKS, Plan, Step},
     support::Order,
 };
 use adaptive_task_scheduler::{
-    DependencyError, Scheduler, TaskErrorKind, TaskHandle, TaskId, Watch, yield_now,
+    DependencyError, Scheduler, TaskErrorKind, TaskHandle, TaskId, TaskName, Watch,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    yield_now,
 };
 use std::{
+    array,
     collections::HashMap,
     future::{Future, poll_fn},
     panic::resume_unwind,
@@ -28,8 +31,8 @@ pub(crate) enum Note {
     Poll(usize),
     /// The task was told the end of another.
     Got(usize, usize, Option<TaskErrorKind>),
-    /// The task was told that its wait would close a cycle.
-    Cycle(usize, Vec<TaskId>),
+    /// The task was told that its wait would close a cycle of those.
+    Cycle(usize, Vec<String>),
     /// The task's future is gone.
     Dropped(usize),
 }
@@ -45,6 +48,8 @@ pub(crate) struct World {
     tasks: Vec<Plan>,
     handles: Mutex<Vec<Option<TaskHandle<()>>>>,
     gates: [Mutex<AsyncGate>; GATES],
+    /// Semaphores of one permit, which tell a circle to the one who waits.
+    locks: [Arc<Semaphore>; LOCKS],
     trace: Order<Note>,
     /// How many polls are going on.
     polling: AtomicUsize,
@@ -61,6 +66,7 @@ impl World {
             handles: Mutex::new(tasks.iter().map(|_| None).collect()),
             tasks,
             gates: Default::default(),
+            locks: array::from_fn(|lock| Arc::new(Semaphore::named(format!("lock {lock}"), 1))),
             trace: Order::new(),
             polling: AtomicUsize::new(0),
             start: Instant::now(),
@@ -174,21 +180,35 @@ impl World {
         let Some(watch) = self.watch(on) else { return };
         let ended = watch.await;
         let note = match ended.as_ref().err().and_then(|error| error.cycle()) {
-            Some(path) => Note::Cycle(me, path.iter().map(|(id, _)| *id).collect()),
+            Some(path) => Note::Cycle(me, names(path)),
             None => Note::Got(me, on, ended.err().map(|error| error.kind())),
         };
         self.trace.note(note);
     }
 }
 
+fn names(path: &[(TaskId, TaskName)]) -> Vec<String> {
+    path.iter().map(|(_, name)| name.to_string()).collect()
+}
+
 /// What a task does.
 async fn play(me: usize, world: Arc<World>) {
+    let mut permits: [Option<OwnedSemaphorePermit>; LOCKS] = array::from_fn(|_| None);
     for step in world.tasks[me].steps.clone() {
         match step {
             Step::Yield => yield_now().await,
             Step::Await(on) => world.wait(me, on).await,
             Step::Pass(gate) => world.pass(me, gate).await,
             Step::Release(gate) => world.release(gate),
+            Step::Lock(lock) if permits[lock].is_some() => {}
+            Step::Lock(lock) => match Arc::clone(&world.locks[lock]).acquire_owned().await {
+                Ok(permit) => permits[lock] = Some(permit),
+                Err(error) => {
+                    let path = error.cycle().expect("nobody closes it");
+                    world.trace.note(Note::Cycle(me, names(path)));
+                }
+            },
+            Step::Unlock(lock) => drop(permits[lock].take()),
             Step::Cancel(task) => world.cancel(task),
             Step::Spawn(task) => world.spawn(&Scheduler::current(), task),
             // Without the panic hook, which would print.
