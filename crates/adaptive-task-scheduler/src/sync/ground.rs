@@ -6,9 +6,12 @@
 
 use super::line::Circle;
 use crate::{
-    core::{edges, finish},
+    core::{
+        edges::{self, Everywhere},
+        finish,
+    },
     error::TaskError,
-    graph::node::NodeKind,
+    graph::{is_live, node::NodeKind},
     priority::Priority,
     task::{
         current,
@@ -41,9 +44,12 @@ pub(super) fn level(task: Option<TaskId>) -> u8 {
 pub(super) fn is_waiting(task: TaskId) -> bool {
     let record = slab::record(task);
     record.word.load().has(LINKED)
-        && record
-            .live_links(task.generation())
-            .is_some_and(|links| !links.waits_on.is_empty())
+        && record.live_links(task.generation()).is_some_and(|links| {
+            links
+                .waits_on
+                .iter()
+                .any(|edge| is_live(&Everywhere, edge.on))
+        })
 }
 
 /// Opens a node of the wait graph, in the scheduler of the task.
