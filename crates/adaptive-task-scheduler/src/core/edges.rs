@@ -7,6 +7,7 @@ use crate::{
     error::{DependencyError, DependencyErrorKind, TaskError},
     event::Event,
     graph::{Tasks, cycle, donation, is_live, links::Change},
+    learning::watch,
     priority::Priority,
     put_off::PutOff,
     task::{
@@ -128,6 +129,10 @@ pub(crate) fn begin_wait(
     waiter: TaskId,
     blocker: TaskId,
 ) -> Result<(), Vec<(TaskId, TaskName)>> {
+    let watch = &slab::record(waiter).facts.watch;
+    if watch.load(Relaxed) & watch::WAITS == 0 {
+        watch.fetch_or(watch::WAITS, Relaxed);
+    }
     add(core, waiter, blocker);
     if !cycle::has_waiters(&Everywhere, waiter) && waiter != blocker {
         return Ok(());

@@ -56,4 +56,6 @@ pub(crate) mod watch {
     pub(crate) const WHOLE: u8 = 1 << 2;
     /// The spawner chose the lane.
     pub(crate) const HINTED: u8 = 1 << 3;
+    /// A hint: the task has begun to wait on others, and may still count as waiting.
+    pub(crate) const WAITS: u8 = 1 << 4;
 }

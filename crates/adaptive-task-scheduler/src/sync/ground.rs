@@ -12,14 +12,17 @@ use crate::{
     },
     error::TaskError,
     graph::{is_live, node::NodeKind},
+    learning::watch,
     priority::Priority,
     task::{
         current,
         id::{TaskId, TaskName},
         record, slab,
-        word::{CONDEMNED, LINKED, Stop},
+        word::{CONDEMNED, Stop},
     },
 };
+
+use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) use super::unused::{Number as Report, granted, taken_up};
 pub(super) use crate::{core::inverted::note_member, put_off::PutOff};
@@ -43,13 +46,16 @@ pub(super) fn level(task: Option<TaskId>) -> u8 {
 /// it, or waits in other branches.
 pub(super) fn is_waiting(task: TaskId) -> bool {
     let record = slab::record(task);
-    record.word.load().has(LINKED)
-        && record.live_links(task.generation()).is_some_and(|links| {
-            links
-                .waits_on
-                .iter()
-                .any(|edge| is_live(&Everywhere, edge.on))
-        })
+    if record.facts.watch.load(Relaxed) & watch::WAITS == 0 {
+        return false;
+    }
+    let links = record.live_links(task.generation());
+    let is_live = |on| is_live(&Everywhere, on);
+    let waits = links.is_some_and(|links| links.waits_on.iter().any(|edge| is_live(edge.on)));
+    if !waits {
+        record.facts.watch.fetch_and(!watch::WAITS, Relaxed);
+    }
+    waits
 }
 
 /// Opens a node of the wait graph, in the scheduler of the task.
