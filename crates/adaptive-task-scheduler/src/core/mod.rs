@@ -505,11 +505,12 @@ impl Core {
     }
 }
 
-/// Whether the task of an entry was queued more than `bound` ticks ago.
+/// Whether the task of an entry was queued so long ago that, if it goes first now, it
+/// has begun within `bound` ticks: a 64th is for those that are overdue with it.
 fn is_overdue(entry: u64, now: u32, bound: u32) -> bool {
     TaskId::from_raw(entry).is_some_and(|id| {
         let ready = slab::record(id).facts.ready_tick.load(Ordering::Relaxed);
         // What was queued in a tick that this thread has not seen yet is young.
-        now.wrapping_sub(ready) as i32 > bound as i32
+        now.wrapping_sub(ready) as i32 > (bound - bound / 64) as i32
     })
 }
