@@ -88,6 +88,12 @@ mod acquire;
 mod holders;
 mod line;
 pub(crate) mod permits;
+pub(crate) mod promise;
+#[allow(
+    unsafe_code,
+    reason = "the value's cell; cites the rules of its module"
+)]
+pub(crate) mod slot;
 mod spent;
 
 #[cfg(all(test, any(ats_loom, ats_shuttle)))]

@@ -9,6 +9,7 @@ mod permits;
 mod ready;
 mod reuse;
 mod ring;
+mod slot;
 mod value;
 
 use super::table::{Line, Table};

@@ -1,10 +1,10 @@
 //! A channel for one value, whose receiver lends priority to whoever promised to
 //! send.
 //!
-//! It has the methods of `tokio::sync::oneshot`, and Tokio's channel inside. What
-//! is added is the promise: a task that awaits the [`Receiver`] lends its priority
-//! to the task that promised to send, and takes it back when the value is sent,
-//! the [`Sender`] dropped, or the wait given up.
+//! It has the methods of `tokio::sync::oneshot`. What is added is the promise: a
+//! task that awaits the [`Receiver`] lends its priority to the task that promised to
+//! send, and takes it back when the value is sent, the [`Sender`] dropped, or the
+//! wait given up.
 //!
 //! A channel cannot see which task its sender was moved into, so that has to be
 //! said, in one of these ways:
@@ -43,15 +43,20 @@
 //! anew. The last promise counts.
 
 pub mod error;
-mod promise;
 
-use super::acquire::block_on;
+use super::{
+    acquire::block_on,
+    promise::Promised,
+    slot::{NoValue, Slot},
+};
 use crate::{
     handle::AsTask,
-    task::{current, id::TaskName},
+    task::{
+        current,
+        id::{TaskId, TaskName},
+    },
 };
 use error::{RecvError, TryRecvError};
-use promise::Promise;
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -60,7 +65,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio::sync::oneshot as base;
+use tokio::task::coop;
 
 /// Makes a channel for one value. In errors and explanations it is called by the
 /// place in the source that made it.
@@ -71,42 +76,47 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 
 /// Makes a channel for one value with a name, for errors and explanations.
 pub fn named<T>(name: impl Into<TaskName>) -> (Sender<T>, Receiver<T>) {
-    let (sender, receiver) = base::channel();
-    let promise = Arc::new(Promise::new(name.into()));
+    let slot = Arc::new(Slot::new(name.into()));
     let sender = Sender {
-        base: Some(sender),
-        promise: Arc::clone(&promise),
+        slot: Arc::clone(&slot),
     };
     let receiver = Receiver {
-        base: receiver,
-        promise,
+        slot,
+        is_terminated: false,
     };
     (sender, receiver)
 }
 
+impl<T> Slot<T> {
+    fn declare(&self, task: TaskId) {
+        self.promise(Promised {
+            task,
+            is_declared: true,
+        });
+    }
+}
+
 /// Sends the value. See [the module](self) for who is lent the receiver's priority.
 pub struct Sender<T> {
-    /// `None` only once it has sent.
-    base: Option<base::Sender<T>>,
-    promise: Arc<Promise>,
+    slot: Arc<Slot<T>>,
 }
 
 impl<T> Sender<T> {
     /// What the channel is called.
     pub fn name(&self) -> &TaskName {
-        self.promise.name()
+        self.slot.name()
     }
 
     /// The current task will send. Outside tasks this does nothing.
     pub fn promise(&self) {
         if let Some(task) = current::task() {
-            self.promise.declare(task);
+            self.slot.declare(task);
         }
     }
 
     /// That task will send.
     pub fn promised_by(&self, task: &impl AsTask) {
-        self.promise.declare(task.task_id());
+        self.slot.declare(task.task_id());
     }
 
     /// Sends the value. What the receiver's task has lent is taken back first.
@@ -115,12 +125,8 @@ impl<T> Sender<T> {
     ///
     /// The value, if the receiver was dropped or closed. That there is no error
     /// does not mean that it will be received.
-    pub fn send(mut self, value: T) -> Result<(), T> {
-        self.promise.keep();
-        match self.base.take() {
-            Some(base) => base.send(value),
-            None => Err(value),
-        }
+    pub fn send(self, value: T) -> Result<(), T> {
+        self.slot.send(value)
     }
 
     /// Waits until the receiver is dropped or closed.
@@ -134,27 +140,30 @@ impl<T> Sender<T> {
 
     /// Whether the receiver was dropped or closed.
     pub fn is_closed(&self) -> bool {
-        self.base.as_ref().is_none_or(base::Sender::is_closed)
+        self.slot.is_closed()
     }
 
     /// Polls whether the receiver was dropped or closed. The task that polls this
     /// is lent the receiver's priority, unless another has promised to send.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(task) = current::task() {
-            self.promise.see(task);
+            self.slot.promise(Promised {
+                task,
+                is_declared: false,
+            });
         }
-        match &mut self.base {
-            Some(base) => base.poll_closed(cx),
-            None => Poll::Ready(()),
+        let budget = ready!(coop::poll_proceed(cx));
+        let polled = self.slot.poll_closed(cx);
+        if polled.is_ready() {
+            budget.made_progress();
         }
+        polled
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if self.base.is_some() {
-            self.promise.keep();
-        }
+        self.slot.leave();
     }
 }
 
@@ -186,37 +195,36 @@ impl<T> fmt::Debug for Sender<T> {
 /// panics, as Tokio's.
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Receiver<T> {
-    base: base::Receiver<T>,
-    promise: Arc<Promise>,
+    slot: Arc<Slot<T>>,
+    is_terminated: bool,
 }
 
 impl<T> Receiver<T> {
     /// What the channel is called.
     pub fn name(&self) -> &TaskName {
-        self.promise.name()
+        self.slot.name()
     }
 
     /// That task will send.
     pub fn promised_by(&self, task: &impl AsTask) {
-        self.promise.declare(task.task_id());
+        self.slot.declare(task.task_id());
     }
 
     /// Refuses a value that was not sent yet. One that was sent can still be
     /// received.
     pub fn close(&mut self) {
-        self.base.close();
-        self.promise.give_up();
+        self.slot.close();
     }
 
     /// Whether it gave its value or said that there will be none, so that it must
     /// not be polled any more.
     pub fn is_terminated(&self) -> bool {
-        self.base.is_terminated()
+        self.is_terminated
     }
 
     /// Whether there is no value to be received now.
     pub fn is_empty(&self) -> bool {
-        self.base.is_empty()
+        self.is_terminated || !self.slot.is_sent()
     }
 
     /// The value, if it was sent.
@@ -226,11 +234,12 @@ impl<T> Receiver<T> {
     /// [`TryRecvError::Empty`] if it was not sent yet, [`TryRecvError::Closed`] if
     /// it was received before or will never be.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let answer = self.base.try_recv();
-        if !matches!(answer, Err(TryRecvError::Empty)) {
-            self.promise.give_up();
+        if self.is_terminated {
+            return Err(TryRecvError::Closed);
         }
-        answer
+        let taken = self.slot.take().ok_or(TryRecvError::Empty)?;
+        self.is_terminated = true;
+        taken.map_err(|_| TryRecvError::Closed)
     }
 
     /// Waits for the value, blocking this thread meanwhile. For closures on the CPU
@@ -253,22 +262,30 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = Pin::new(&mut self.base).poll(cx);
-        if polled.is_pending() {
-            return match self.promise.wait(cx) {
-                Ok(()) => Poll::Pending,
-                Err(circle) => Poll::Ready(Err(RecvError::of_deadlock(circle))),
-            };
-        }
-        self.promise.give_up();
-        let value = ready!(polled);
-        Poll::Ready(value.map_err(|_| RecvError::CLOSED))
+        assert!(
+            !self.is_terminated,
+            "a oneshot was polled after it was ready"
+        );
+        let budget = ready!(coop::poll_proceed(cx));
+        let received = ready!(self.slot.poll(cx));
+        budget.made_progress();
+        let deadlock = match received {
+            Err(NoValue::Deadlock(circle)) => circle,
+            received => {
+                self.is_terminated = true;
+                return Poll::Ready(received.map_err(|_| RecvError::CLOSED));
+            }
+        };
+        Poll::Ready(Err(RecvError::of_deadlock(deadlock)))
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.promise.give_up();
+        if !self.is_terminated {
+            self.slot.close();
+            drop(self.slot.take());
+        }
     }
 }
 
