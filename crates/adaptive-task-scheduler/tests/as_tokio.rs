@@ -1,10 +1,11 @@
-//! The bounded channel does what Tokio's does: the same random steps on both give
-//! the same answers, and nobody who may go on was not woken.
+//! The channels do what Tokio's do: the same random steps on both give the same
+//! answers, and nobody who may go on was not woken.
 
-use adaptive_task_scheduler::sync::mpsc as ours;
+use adaptive_task_scheduler::sync::{mpsc as ours, oneshot as our_oneshot};
 use proptest::{prelude::*, test_runner::Config};
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -12,7 +13,7 @@ use std::{
     },
     task::{Context, Poll, Wake, Waker},
 };
-use tokio::sync::mpsc as theirs;
+use tokio::sync::{mpsc as theirs, oneshot as their_oneshot};
 
 /// What is done to a channel. Numbers choose among what there is.
 #[derive(Debug, Clone, Copy)]
@@ -247,6 +248,98 @@ macro_rules! run {
 run!(run_ours, ours);
 run!(run_theirs, theirs);
 
+/// What is done to a channel for one value.
+#[derive(Debug, Clone, Copy)]
+enum Once {
+    Send,
+    PollClosed,
+    DropSender,
+    TryReceive,
+    Receive,
+    Close,
+    DropReceiver,
+    Look,
+}
+
+fn once() -> impl Strategy<Value = Vec<Once>> {
+    let step = prop_oneof![
+        2 => Just(Once::Send),
+        3 => Just(Once::PollClosed),
+        1 => Just(Once::DropSender),
+        2 => Just(Once::TryReceive),
+        4 => Just(Once::Receive),
+        1 => Just(Once::Close),
+        1 => Just(Once::DropReceiver),
+        2 => Just(Once::Look),
+    ];
+    prop::collection::vec(step, 0..12)
+}
+
+macro_rules! run_once {
+    ($run:ident, $channel:ident) => {
+        /// What each step answered, and whether the value is alive after it.
+        fn $run(steps: &[Once]) -> Vec<String> {
+            let (sender, receiver) = $channel::channel();
+            let (mut sender, mut receiver) = (Some(sender), Some(receiver));
+            let (mut closes, mut receives) = (Poller::default(), Poller::default());
+            let value = Arc::new(7);
+            let mut answers = Vec::new();
+            for &step in steps {
+                let answer = match (step, &mut sender, &mut receiver) {
+                    (Once::Send, sender @ Some(_), _) => {
+                        let sender = sender.take().unwrap();
+                        format!("{:?}", sender.send(Arc::clone(&value)))
+                    }
+                    (Once::PollClosed, Some(sender), _) => {
+                        format!("{:?}", closes.poll(|cx| sender.poll_closed(cx)))
+                    }
+                    (Once::DropSender, sender, _) => {
+                        *sender = None;
+                        "dropped".into()
+                    }
+                    (Once::TryReceive, _, Some(receiver)) => {
+                        // Whoever was told by this need not be woken.
+                        receives.woken = None;
+                        format!("{:?}", receiver.try_recv())
+                    }
+                    (Once::Receive, _, Some(receiver)) => {
+                        let poll = |cx: &mut Context<'_>| Pin::new(receiver).poll(cx);
+                        match catch_unwind(AssertUnwindSafe(|| receives.poll(poll))) {
+                            Ok(received) => format!("{:?}", received.map(Result::ok)),
+                            Err(_) => "panicked".into(),
+                        }
+                    }
+                    (Once::Close, _, Some(receiver)) => {
+                        // As above.
+                        receives.woken = None;
+                        receiver.close();
+                        "closed".into()
+                    }
+                    (Once::DropReceiver, _, receiver) => {
+                        *receiver = None;
+                        "dropped".into()
+                    }
+                    (Once::Look, sender, receiver) => {
+                        let closed = sender.as_ref().map(|sender| sender.is_closed());
+                        let receiver = receiver.as_ref();
+                        let state = receiver.map(|it| (it.is_empty(), it.is_terminated()));
+                        format!("{closed:?} {state:?}")
+                    }
+                    _ => continue,
+                };
+                let owners = Arc::strong_count(&value);
+                answers.push(format!("{step:?}: {answer}, {owners} owners"));
+            }
+            drop((sender, receiver));
+            answers.push(format!("{} owners", Arc::strong_count(&value)));
+            answers
+        }
+    };
+}
+
+run_once!(run_our_once, our_oneshot);
+run_once!(run_their_once, their_oneshot);
+
 proptest! {
     #![proptest_config(Config {
         // More, if PROPTEST_CASES says so.
@@ -258,5 +351,10 @@ proptest! {
     #[test]
     fn the_same_steps_give_the_same_answers(capacity in 1..4usize, steps in steps()) {
         prop_assert_eq!(run_ours(capacity, &steps), run_theirs(capacity, &steps));
+    }
+
+    #[test]
+    fn the_same_steps_with_one_value_give_the_same_answers(steps in once()) {
+        prop_assert_eq!(run_our_once(&steps), run_their_once(&steps));
     }
 }
