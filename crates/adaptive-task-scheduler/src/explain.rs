@@ -6,7 +6,6 @@ use crate::{
         edges::{self, Everywhere},
     },
     event::Why,
-    graph::{circles, cycle, is_live, node::NodeKind},
     handle::TaskState,
     lane::{
         Lane,
@@ -19,6 +18,7 @@ use crate::{
         id::{TaskId, TaskName},
         slab, word,
     },
+    waits::{circles, cycle, is_live, node::NodeKind},
 };
 use std::{
     fmt,

@@ -8,13 +8,13 @@
 use crate::{
     core::{edges, finish, inverted},
     error::TaskError,
-    graph::{donation, links::Watching, node::NodeKind},
     handle::TaskHandle,
     options::TaskBuilder,
     primitives::Mutex,
     quietly::quietly,
     scheduler::Scheduler,
     task::{current, id::TaskId, record, slab},
+    waits::{donation, links::Watching, node::NodeKind},
 };
 use std::{
     collections::{HashMap, VecDeque},

@@ -4,7 +4,7 @@
 #![cfg_attr(any(ats_loom, ats_shuttle), allow(dead_code))]
 
 // In the order in which a task meets them: it is described (`options`) and
-// started (`core::start`), waits for others (`graph`), waits in line
+// started (`core::start`), waits for others (`waits`), waits in line
 // (`queue`), is polled (`lane`, `core::run`) as a `task`, is forced forward if
 // it must be (`promotion`), and ends (`core::finish`) in its `handle`.
 
@@ -17,8 +17,8 @@ mod options;
 #[cfg(not(ats_loom))]
 mod core;
 
-mod graph;
 mod queue;
+mod waits;
 
 mod lane;
 
@@ -86,7 +86,6 @@ pub use {
     counters::Stats,
     event::{Event, Events, Why},
     explain::{Deadlock, Explanation, Link},
-    graph::node::NodeKind,
     group::TaskGroup,
     handle::{AsTask, TaskHandle, TaskState},
     inside::{checkpoint, current_task, is_cancelled, will_block, yield_now},
@@ -104,6 +103,7 @@ pub use {
     },
     options::{CancelMode, Late, TaskBuilder},
     scheduler::{Builder, Scheduler, ShutdownReport},
+    waits::node::NodeKind,
     watch::Watch,
 };
 

@@ -8,7 +8,6 @@
 use crate::{
     core::edges,
     error::TaskError,
-    graph::links::Watching,
     handle::TaskState,
     primitives::Mutex,
     quietly::quietly,
@@ -17,6 +16,7 @@ use crate::{
         id::{TaskId, TaskName},
         slab,
     },
+    waits::links::Watching,
 };
 use std::{
     future::Future,

@@ -6,7 +6,6 @@ use crate::{
     counters::bump,
     error::{DependencyError, DependencyErrorKind, TaskError},
     event::Event,
-    graph::{Tasks, cycle, donation, is_live, links::Change},
     learning::watch,
     priority::Priority,
     put_off::PutOff,
@@ -17,6 +16,7 @@ use crate::{
         slab,
         word::{self, CONDEMNED, Snapshot, Stop, Wake},
     },
+    waits::{Tasks, cycle, donation, is_live, links::Change},
 };
 use std::sync::{Mutex, PoisonError, atomic::Ordering::Relaxed};
 

@@ -7,7 +7,6 @@ use super::{Core, edges, inverted::Lesser, run::fault_error};
 use crate::{
     error::TaskError,
     event::Event,
-    graph::donation,
     quietly::quietly,
     task::{
         id::TaskId,
@@ -16,6 +15,7 @@ use crate::{
         slab,
         word::CONDEMNED,
     },
+    waits::donation,
 };
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 

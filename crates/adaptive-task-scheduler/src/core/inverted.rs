@@ -21,7 +21,7 @@ use crate::task::{
 };
 use crate::{
     core::edges::{self, Everywhere},
-    graph::is_live,
+    waits::is_live,
 };
 use std::sync::atomic::Ordering::Relaxed;
 

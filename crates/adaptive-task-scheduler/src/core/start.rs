@@ -5,7 +5,6 @@ use super::{Core, ENDING, edges, finish};
 use crate::{
     error::TaskError,
     event::Event,
-    graph::node::NodeKind,
     lane::{Lane, holder::Tenure},
     learning::{class::OTHERS, observe::Start},
     options::{CancelMode, Late},
@@ -19,6 +18,7 @@ use crate::{
         slab::{self, Place},
         word::{self, Snapshot},
     },
+    waits::node::NodeKind,
 };
 use std::{
     borrow::Cow, panic::Location, pin::Pin, sync::Arc, sync::atomic::Ordering, time::Duration,

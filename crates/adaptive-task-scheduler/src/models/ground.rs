@@ -5,8 +5,8 @@
 //! line only.
 
 use crate::{
-    graph::node::NodeKind,
     task::id::{TaskId, TaskName},
+    waits::node::NodeKind,
 };
 use std::cell::{Cell, RefCell};
 

@@ -4,7 +4,6 @@
 use super::table::{Line, Table};
 use crate::{
     error::TaskError,
-    graph::{Tasks, cycle, donation},
     lane::Lane,
     queue::ready::Taken,
     task::{
@@ -13,6 +12,7 @@ use crate::{
         record::{Claimed, Ending},
         word::{self, CANCEL, CONDEMNED, Claim, Stop, Suspend, Wake},
     },
+    waits::{Tasks, cycle, donation},
 };
 use std::task::{Context, Poll, Waker};
 

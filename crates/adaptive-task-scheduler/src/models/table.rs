@@ -5,7 +5,6 @@
 //! that are free.
 
 use crate::{
-    graph::Tasks,
     lane::Lane,
     primitives::Mutex,
     priority::Priority,
@@ -15,6 +14,7 @@ use crate::{
         record::{Ended, NewTask, Record},
         word::Snapshot,
     },
+    waits::Tasks,
 };
 use std::panic::Location;
 

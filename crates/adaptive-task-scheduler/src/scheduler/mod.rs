@@ -17,7 +17,6 @@ use crate::{
     error::DependencyError,
     event::Events,
     explain::{self, Deadlock, Explanation},
-    graph::is_live,
     group::TaskGroup,
     handle::{self, TaskHandle},
     inversions::Inversions,
@@ -28,6 +27,7 @@ use crate::{
     load::{Load, intervals::LoadIntervals},
     options::TaskBuilder,
     task::{current, id::TaskId},
+    waits::is_live,
 };
 use std::{
     fmt, future::Future, panic::Location, path::Path, sync::Arc, sync::Mutex, time::Duration,

@@ -11,7 +11,6 @@ use crate::{
         finish,
     },
     error::TaskError,
-    graph::{is_live, node::NodeKind},
     learning::watch,
     priority::Priority,
     task::{
@@ -20,6 +19,7 @@ use crate::{
         record, slab,
         word::{CONDEMNED, Stop},
     },
+    waits::{is_live, node::NodeKind},
 };
 
 use std::sync::atomic::Ordering::Relaxed;

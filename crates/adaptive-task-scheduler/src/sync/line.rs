@@ -14,8 +14,8 @@
 
 use super::{ground, holders::Hold};
 use crate::{
-    graph::node::NodeKind,
     task::id::{TaskId, TaskName},
+    waits::node::NodeKind,
 };
 use smallvec::SmallVec;
 use std::{

@@ -42,7 +42,6 @@ use super::{
     line::{Circle, Granted, Line},
 };
 use crate::{
-    graph::node::NodeKind,
     primitives::{
         Mutex, MutexGuard,
         atomic::{
@@ -53,6 +52,7 @@ use crate::{
     },
     quietly::quietly,
     task::id::{TaskId, TaskName},
+    waits::node::NodeKind,
 };
 use smallvec::SmallVec;
 use std::{

@@ -9,8 +9,8 @@
 
 use super::{ground, line::Circle};
 use crate::{
-    graph::node::NodeKind,
     task::id::{TaskId, TaskName},
+    waits::node::NodeKind,
 };
 
 #[derive(Debug, Default)]

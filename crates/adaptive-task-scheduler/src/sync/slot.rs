@@ -8,16 +8,17 @@
 //!
 //! 1. The flags begin as 0. The sender swaps that for SENT or GONE, the receiver for
 //!    CLOSED, without the lock: nobody has left anything.
-//! 2. Who leaves something for the other takes the lock and swaps 0 for ATTENDED.
-//!    While the flags are not 0, they change under the lock only.
+//! 2. Who leaves a waker or a wait for the other takes the lock and swaps 0 for
+//!    ATTENDED. While the flags are not 0, they change under the lock only.
 //! 3. A sender that finds ATTENDED takes the lock, has what was lent taken back, sets
 //!    SENT or GONE, and after unlocking wakes the receiver. So what was lent is back
 //!    before the receiver goes on, and no wait begins after.
 //! 4. A receiver that closes and finds ATTENDED does the same with CLOSED, and wakes
 //!    the sender. Of CLOSED on the one side and SENT and GONE on the other, only the
-//!    first happens.
+//!    first happens, and after it the flags never change.
 //!
-//! - S1. There is one sender and one receiver. The cell is the sender's until it has
+//! - S1. There is one sender and one receiver, and each makes one call at a time
+//!   (`oneshot` gives them out by value and by `&mut`). The cell is the sender's until it has
 //!   set SENT, by an access that releases; then it is the receiver's, which has read
 //!   SENT by one that acquires.
 
@@ -173,21 +174,25 @@ impl<T> Slot<T> {
             return false;
         }
         let left = guard.get_or_insert_default();
-        let of_receiver = left.receiver.take();
-        let of_sender = left.sender.take();
-        let (wakes, unused) = if end == CLOSED {
+        if end == CLOSED {
             left.promise.end_wait();
-            (of_sender, of_receiver)
         } else {
             left.promise.keep();
-            (of_receiver, of_sender)
-        };
+        }
+        let of_receiver = left.receiver.take();
+        let of_sender = left.sender.take();
         self.set(end);
         drop(guard);
-        drop(unused);
+        let (wakes, unused) = if end == CLOSED {
+            (of_sender, of_receiver)
+        } else {
+            (of_receiver, of_sender)
+        };
         if let Some(waker) = wakes {
             quietly(|| waker.wake());
         }
+        // It may be the last of its task, whose destructor may do anything.
+        quietly(|| drop(unused));
         true
     }
 
@@ -225,15 +230,15 @@ impl<T> Slot<T> {
         let _put_off = PutOff::begin();
         let mut guard = self.left.lock();
         let left = guard.get_or_insert_default();
-        let (waited, before) = match self.attend() {
-            Err(flags) => (Err(flags), None),
+        let (waited, unused) = match self.attend() {
+            Err(flags) => (Err(flags), Some(waker)),
             Ok(()) => match left.promise.wait(task, &self.name) {
                 Ok(()) => (Ok(None), left.receiver.replace(waker)),
-                Err(circle) => (Ok(Some(circle)), left.receiver.take()),
+                Err(circle) => (Ok(Some(circle)), left.receiver.replace(waker)),
             },
         };
         drop(guard);
-        drop(before);
+        drop(unused);
         match waited {
             Ok(None) => Poll::Pending,
             Ok(Some(circle)) => Poll::Ready(Err(NoValue::Deadlock(circle))),
@@ -249,14 +254,13 @@ impl<T> Slot<T> {
         let waker = cx.waker().clone();
         let mut guard = self.left.lock();
         let left = guard.get_or_insert_default();
-        let attended = self.attend();
-        let before = attended.is_ok().then(|| left.sender.replace(waker));
+        let (polled, unused) = match self.attend() {
+            Ok(()) => (Poll::Pending, left.sender.replace(waker)),
+            Err(_) => (Poll::Ready(()), Some(waker)),
+        };
         drop(guard);
-        drop(before);
-        match attended {
-            Ok(()) => Poll::Pending,
-            Err(_) => Poll::Ready(()),
-        }
+        drop(unused);
+        polled
     }
 
     /// It was said, or is seen, which task will send.
@@ -268,7 +272,11 @@ impl<T> Slot<T> {
         }
         let left = guard.get_or_insert_default();
         let begins_anew = left.promise.set(promised);
-        let waker = left.receiver.clone().filter(|_| begins_anew);
+        let waker = if begins_anew {
+            left.receiver.clone()
+        } else {
+            None
+        };
         drop(guard);
         if let Some(waker) = waker {
             quietly(|| waker.wake());

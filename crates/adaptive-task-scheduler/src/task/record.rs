@@ -21,11 +21,11 @@ use super::{
     word::{self, Claim, Snapshot, Suspend, TaskWord},
 };
 use crate::{
-    graph::{links::Links, node::NodeKind},
     lane::Lane,
     primitives::{Mutex, MutexGuard, UnsafeCell},
     priority::Priority,
     quietly::quietly,
+    waits::{links::Links, node::NodeKind},
 };
 use std::{
     any::Any,
@@ -363,7 +363,7 @@ pub(crate) fn end_node(record: &Record) -> (Ending, Ended<'_>) {
     (ending, Ended { record })
 }
 
-pub(crate) use crate::graph::links::Ending;
+pub(crate) use crate::waits::links::Ending;
 
 /// The right to the job of an ended task, and the duty to free its place.
 #[must_use]

@@ -4,7 +4,6 @@
 
 use super::{Entries, HIGH, LOW, model};
 use crate::{
-    graph::Tasks,
     lane::Lane,
     models::{
         probe::{Probe, Seen},
@@ -14,6 +13,7 @@ use crate::{
         id::TaskId,
         word::{self, Relevel},
     },
+    waits::Tasks,
 };
 use loom::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},

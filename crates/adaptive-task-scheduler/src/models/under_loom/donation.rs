@@ -4,9 +4,9 @@
 
 use super::{Entries, HIGH, LOW, MID, model};
 use crate::{
-    graph::{Tasks, donation},
     models::{probe::Probe, table::Table},
     task::{id::TaskId, word},
+    waits::{Tasks, donation},
 };
 use loom::thread;
 use std::{sync::Arc, task::Poll};

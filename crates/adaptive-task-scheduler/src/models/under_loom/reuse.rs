@@ -3,7 +3,6 @@
 
 use super::{Entries, HIGH, LOW, MID, model};
 use crate::{
-    graph::{Tasks, donation},
     lane::Lane,
     models::{
         probe::{Probe, Seen},
@@ -14,6 +13,7 @@ use crate::{
         id::TaskId,
         word::{self, Relevel, Stop, Wake},
     },
+    waits::{Tasks, donation},
 };
 use loom::thread;
 use std::sync::Arc;
@@ -131,7 +131,7 @@ fn a_stale_link_links_nobody() {
 #[test]
 fn a_stale_loan_raises_nobody() {
     check(|table, old| {
-        let change = crate::graph::links::Change {
+        let change = crate::waits::links::Change {
             to: old,
             minus: None,
             plus: Some(HIGH),

@@ -4,8 +4,6 @@
 use super::{Entries, LOW, model};
 use crate::{
     error::TaskError,
-    graph::Tasks,
-    graph::links::Watching,
     models::{
         bell::bell_and_waker,
         probe::{Probe, Seen, VALUE},
@@ -13,6 +11,8 @@ use crate::{
     },
     primitives::Mutex,
     task::{id::TaskId, word},
+    waits::Tasks,
+    waits::links::Watching,
 };
 use loom::thread;
 use std::{sync::Arc, task::Poll};

@@ -4,7 +4,6 @@
 
 use super::{below, chance, under_pct_schedules, under_random_schedules};
 use crate::{
-    graph::{Tasks, donation},
     models::{
         probe::Probe,
         table::{Line, Table},
@@ -15,6 +14,7 @@ use crate::{
         id::TaskId,
         word::{self, Snapshot},
     },
+    waits::{Tasks, donation},
 };
 use shuttle::thread;
 use std::{sync::Arc, task::Poll};

@@ -6,7 +6,6 @@ use super::{
     world::{GATES, Lanes, World},
 };
 use crate::{
-    graph::{Tasks, donation},
     lane::Lane,
     models::{probe::VALUE, table::Table},
     priority::LEVELS,
@@ -14,6 +13,7 @@ use crate::{
         id::TaskId,
         job::{Fault, Job, Payload},
     },
+    waits::{Tasks, donation},
 };
 use shuttle::thread::yield_now;
 use std::{
