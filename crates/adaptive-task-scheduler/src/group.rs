@@ -153,7 +153,7 @@ impl<T: Send + 'static> TaskGroup<T> {
         poll_fn(|cx| waiting.0.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, TaskError>>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, TaskError>>> {
         while !self.tasks.is_empty() {
             let Some(id) = self.next_ended(cx) else {
                 return match self.wait() {

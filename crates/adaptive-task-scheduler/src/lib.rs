@@ -30,6 +30,8 @@ mod promotion;
 mod learning;
 
 #[cfg(not(ats_loom))]
+pub mod graph;
+#[cfg(not(ats_loom))]
 mod group;
 #[cfg(not(ats_loom))]
 #[allow(

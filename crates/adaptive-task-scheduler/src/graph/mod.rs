@@ -1,0 +1,46 @@
+//! Typed task graphs: declared once, checked whole, run many times.
+//!
+//! A node computes ([`cpu`](NodeBuilder::cpu)), blocks
+//! ([`blocking`](NodeBuilder::blocking)) or is a future ([`io`](NodeBuilder::io)). It uses
+//! the outputs of others, by reference or by value, and gives an output of its own. A
+//! wrong type does not compile.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! use adaptive_task_scheduler::{Scheduler, graph::Graph};
+//!
+//! let mut graph = Graph::new();
+//! let orders = graph.node("orders").blocking((), |()| vec![3, 4, 5]);
+//! let rate = graph.node("rate").io((), |()| async { 2 });
+//! let total = graph
+//!     .node("total")
+//!     .cpu((&orders, &rate), |(orders, rate)| orders.iter().sum::<u32>() * rate);
+//! let plan = graph.build().unwrap();
+//!
+//! let scheduler = Scheduler::new();
+//! let report = plan.run(&scheduler).await;
+//! assert_eq!(report.get(&total), Some(&24));
+//! # })
+//! ```
+//!
+//! Ready nodes are run in the order of their effective priority, which is that of the
+//! most important node that runs after them, and then of the longest path that begins
+//! with them. A node that fails fails those that run after it, and only them; the
+//! [`Report`] says why each gave no output.
+//!
+//! `cpu` nodes are run one after the other by as many tasks as the CPU lane has threads
+//! for; between two nodes they give way to more important work. Each other node is a task
+//! of its own, of the node's name.
+
+mod build;
+mod mistakes;
+mod plan;
+mod run;
+mod shape;
+mod values;
+
+pub use build::{Graph, NodeBuilder};
+pub use mistakes::{GraphError, Mistake};
+pub use plan::Plan;
+pub use run::{NodeError, Report, Run};
+pub use values::{Input, Inputs, Output, Shared};
