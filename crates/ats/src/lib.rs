@@ -2,7 +2,7 @@
 //!
 //! Read the modules in this order: [`cli`] says what can be asked for, [`exit`] how it ends; [`demo`],
 //! [`replay`] and [`runner`] are the three commands, each a folder whose `mod.rs` is its table of
-//! contents; [`graph`], [`input`], [`terminal`] and [`text`] are what they share.
+//! contents; [`taskfile`] reads what is to be run; [`graph`], [`input`], [`terminal`] and [`text`] are what they share.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ pub mod exit;
 pub mod demo;
 pub mod replay;
 pub mod runner;
+pub mod taskfile;
 
 pub mod graph;
 pub mod input;

@@ -2,7 +2,6 @@
 //! priority and what it runs after; from then on the scheduler decides and this module listens.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -16,22 +15,17 @@ use super::plan;
 use super::process::Recipe;
 use super::report::Report;
 use super::stop::{Level, Stop};
-use super::taskfile::{Task, TaskFile};
 use crate::exit::{Exit, Failure};
+use crate::taskfile::model::{Task, TaskFile};
 
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// Runs all tasks of the file, at most `jobs` at once; `directory` is where the file lies.
+/// Runs all tasks of the file, at most `jobs` at once.
 ///
 /// # Errors
 ///
 /// The scheduler could not be started, or a task was lost.
-pub fn execute(
-    file: TaskFile,
-    directory: &Path,
-    jobs: usize,
-    keep_going: bool,
-) -> Result<Exit, Failure> {
+pub fn execute(file: TaskFile, jobs: usize, keep_going: bool) -> Result<Exit, Failure> {
     // The commands have the cores. Ageing is for runs without an end; here every task has its
     // turn, and the order of the priorities is what was asked for.
     let scheduler = Scheduler::builder()
@@ -51,7 +45,6 @@ pub fn execute(
     let run = Run {
         scheduler: &scheduler,
         file: &file,
-        directory,
         keep_going,
         stop: &stop,
         start: Instant::now(),
@@ -75,7 +68,6 @@ type End = Result<(), TaskError>;
 struct Run<'a> {
     scheduler: &'a Scheduler,
     file: &'a TaskFile,
-    directory: &'a Path,
     keep_going: bool,
     stop: &'a Stop,
     /// What stands first in the file goes first among equals. The scheduler orders those by
@@ -108,8 +100,8 @@ impl Run<'_> {
         let task = &self.file.tasks[place];
         let job = Job {
             task: place,
-            recipe: self.recipe(task),
-            retries: task.retries,
+            recipe: recipe(task),
+            retries: task.retries.count,
             keep_going: self.keep_going,
             stop: self.stop.clone(),
             notes: notes.clone(),
@@ -124,15 +116,14 @@ impl Run<'_> {
             .blocking()
             .spawn_try(async move { job.perform() })
     }
+}
 
-    fn recipe(&self, task: &Task) -> Recipe {
-        let own = task.cwd.as_deref().unwrap_or(Path::new(""));
-        Recipe {
-            run: task.run.clone(),
-            env: [self.file.env.as_slice(), task.env.as_slice()].concat(),
-            directory: self.directory.join(own),
-            timeout: task.timeout,
-        }
+fn recipe(task: &Task) -> Recipe {
+    Recipe {
+        action: task.action.clone(),
+        env: task.env.clone(),
+        directory: task.directory.clone(),
+        timeout: task.timeout,
     }
 }
 

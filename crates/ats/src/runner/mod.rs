@@ -1,17 +1,11 @@
 //! `ats run`: a graph of shell commands from a TOML file, run by the scheduler.
 //!
-//! [`parse`] reads the [`taskfile`] or lists every one of its [`mistakes`]; [`plan`] chooses what
-//! is to run and foresees the order. [`execute`] spawns each command as one task of the scheduler,
+//! [`taskfile`](crate::taskfile) reads the file; [`plan`] chooses what is to run and foresees the
+//! order. [`execute`] spawns each command as one task of the scheduler,
 //! whose [`job`] runs its [`process`] with everything that it starts as one [`group`] until it ends
 //! or [`stop`] says so; [`state`] keeps what has happened, [`report`] shows it.
 
-#[cfg(test)]
-mod bad_files;
-pub mod mistakes;
-pub mod parse;
 pub mod plan;
-pub mod taskfile;
-mod values;
 
 #[cfg(unix)]
 pub mod execute;
@@ -29,12 +23,12 @@ pub mod state;
 pub mod stop;
 
 use std::io::Write;
-use std::path::Path;
 
 use crate::cli::RunOptions;
 use crate::exit::{Exit, Failure};
+use crate::taskfile::model::{Action, TaskFile};
+use crate::taskfile::parse;
 use crate::text::printable;
-use taskfile::TaskFile;
 
 /// Runs the tasks of a file, or says in which order it would.
 ///
@@ -56,8 +50,7 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
 fn start(file: TaskFile, options: &RunOptions) -> Result<Exit, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = options.jobs.or(file.jobs).map_or(cores, usize::from);
-    let directory = options.file.parent().unwrap_or(Path::new(""));
-    execute::execute(file, directory, jobs, options.keep_going)
+    execute::execute(file, jobs, options.keep_going)
 }
 
 /// Stopping a command with everything that it started needs process groups.
@@ -84,9 +77,18 @@ fn print_order(file: &TaskFile) -> Result<(), Failure> {
             number + 1,
             printable(&task.name),
             task.priority,
-            printable(task.run.trim()),
+            printable(&command(&task.action)),
         )?;
     }
     out.flush()?;
     Ok(())
+}
+
+/// An action as people read it.
+fn command(action: &Action) -> String {
+    match action {
+        Action::Shell(text) => text.trim().to_owned(),
+        Action::Exec(arguments) => arguments.join(" "),
+        Action::Nothing => "nothing".to_owned(),
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::{BinaryHeap, HashMap};
 
 use adaptive_task_scheduler::Priority;
 
-use super::taskfile::{Task, TaskFile};
 use crate::graph::topological;
+use crate::taskfile::model::{Task, TaskFile};
 use crate::text::{nearest, printable};
 
 /// Keeps the named tasks and what they need, directly or through others; all if none is named.
@@ -120,8 +120,14 @@ pub fn order(tasks: &[Task]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
+    use std::path::Path;
+
     use super::*;
+    use crate::taskfile::mistakes::Mistake;
+
+    fn parse(source: &str) -> Result<TaskFile, Vec<Mistake>> {
+        crate::taskfile::parse::parse(Path::new("tasks.toml"), source)
+    }
 
     const FILE: &str = r#"
         [tasks.docs]

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::group::Group;
 use super::stop::{Level, Stop};
-use super::taskfile::Variables;
+use crate::taskfile::model::{Action, Variables};
 use crate::text;
 
 /// Output up to this size is kept in memory, beyond it in a temporary file.
@@ -33,8 +33,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// All that is needed to start a command.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// Given to `sh -c`.
-    pub run: String,
+    /// What to start.
+    pub action: Action,
     /// Added to the environment, the last of equal names wins.
     pub env: Variables,
     /// Where it runs; empty for here.
@@ -145,6 +145,9 @@ impl Output {
 
 /// Runs a command once, adding what it prints to `output`.
 pub async fn attempt(recipe: &Recipe, output: &mut Output, stop: &Stop) -> Ending {
+    if recipe.action == Action::Nothing {
+        return Ending::Success;
+    }
     let (mut child, pipe) = match start(recipe) {
         Ok(started) => started,
         Err(error) => return Ending::Broken(explain(recipe, &error)),
@@ -162,10 +165,8 @@ pub async fn attempt(recipe: &Recipe, output: &mut Output, stop: &Stop) -> Endin
 
 fn start(recipe: &Recipe) -> io::Result<(Child, pipe::Receiver)> {
     let (reader, writer) = io::pipe()?;
-    let mut command = Command::new("sh");
+    let mut command = command(&recipe.action);
     command
-        .arg("-c")
-        .arg(&recipe.run)
         .envs(recipe.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
@@ -178,6 +179,19 @@ fn start(recipe: &Recipe) -> io::Result<(Child, pipe::Receiver)> {
     let pipe = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     // The command holds our writing ends; dropping it here lets the pipe end with the child.
     Ok((command.spawn()?, pipe))
+}
+
+fn command(action: &Action) -> Command {
+    let mut command = match action {
+        Action::Exec(arguments) if !arguments.is_empty() => Command::new(&arguments[0]),
+        _ => Command::new("sh"),
+    };
+    match action {
+        Action::Exec(arguments) => command.args(arguments.iter().skip(1)),
+        Action::Shell(text) => command.arg("-c").arg(text),
+        Action::Nothing => command.arg("-c").arg(":"),
+    };
+    command
 }
 
 fn explain(recipe: &Recipe, error: &io::Error) -> String {

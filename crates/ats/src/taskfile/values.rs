@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistakes::Mistake;
-use super::taskfile::Variables;
+use super::model::Variables;
 use crate::cli::MAX_JOBS;
 use crate::text::nearest;
 

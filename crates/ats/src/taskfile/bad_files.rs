@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use adaptive_task_scheduler::Priority;
 
-use super::mistakes::render;
-use super::parse::parse;
-use super::taskfile::TaskFile;
+use super::mistakes::{Mistake, render};
+use super::model::{Action, TaskFile};
+
+fn parse(source: &str) -> Result<TaskFile, Vec<Mistake>> {
+    super::parse::parse(Path::new("tasks.toml"), source)
+}
 
 /// All mistakes as they are shown without colour.
 fn shown(source: &str) -> String {
@@ -289,19 +292,25 @@ fn tasks_keep_the_order_of_the_file_and_all_they_were_given() {
         "#,
     );
     assert_eq!(file.jobs, Some(3));
-    assert_eq!(file.env, [("EVERYWHERE".into(), "1".into())]);
     let [z, a] = file.tasks.as_slice() else {
         panic!("{file:?}")
     };
     assert_eq!(
-        (z.name.as_str(), z.run.as_str(), z.needs.as_slice()),
-        ("z", "make z", &[1][..])
+        (z.name.as_str(), &z.action, z.needs.as_slice()),
+        ("z", &Action::Shell("make z".into()), &[1][..])
     );
-    assert_eq!((z.priority, z.retries), (Priority::Production, 2));
+    assert_eq!((z.priority, z.retries.count), (Priority::Production, 2));
     assert_eq!(z.timeout, Some(Duration::from_secs(90)));
-    assert_eq!(z.env, [("HERE".into(), "2".into())]);
-    assert_eq!(z.cwd.as_deref(), Some(Path::new("sub")));
-    assert_eq!((a.priority, a.retries, &a.cwd), (Priority::Mid, 0, &None));
+    let both = [
+        ("EVERYWHERE".into(), "1".into()),
+        ("HERE".into(), "2".into()),
+    ];
+    assert_eq!(z.env, both);
+    assert_eq!(a.env, both[..1]);
+    assert_eq!(z.directory, Path::new("sub"));
+    assert_eq!(a.directory, Path::new(""));
+    assert_eq!((z.place.line, a.place.line), (4, 12));
+    assert_eq!((a.priority, a.retries.count), (Priority::Mid, 0));
     assert_eq!(a.timeout, Some(Duration::from_millis(500)));
 }
 

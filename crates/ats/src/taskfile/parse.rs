@@ -9,13 +9,13 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use adaptive_task_scheduler::Priority;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::mistakes::{Mistake, SHOWN, render};
-use super::taskfile::{Task, TaskFile};
+use super::model::{Action, Place, Retries, Task, TaskFile, Variables};
 use super::values;
 use crate::exit::Failure;
 use crate::graph::topological;
@@ -37,7 +37,7 @@ const TASK_KEYS: [&str; 7] = [
 /// The file cannot be read, or there are mistakes in it; the text shows them all.
 pub fn read(path: &Path) -> Result<TaskFile, Failure> {
     let source = text_of(path).map_err(|problem| Failure::Usage(problem.to_string()))?;
-    parse(&source).map_err(|mistakes| Failure::Usage(render(path, &source, &mistakes)))
+    parse(path, &source).map_err(|mistakes| Failure::Usage(render(path, &source, &mistakes)))
 }
 
 fn text_of(path: &Path) -> Result<String, Problem> {
@@ -67,14 +67,24 @@ fn text_of(path: &Path) -> Result<String, Problem> {
 /// # Errors
 ///
 /// All its mistakes.
-pub fn parse(source: &str) -> Result<TaskFile, Vec<Mistake>> {
+pub fn parse(path: &Path, source: &str) -> Result<TaskFile, Vec<Mistake>> {
     let (document, errors) = DeTable::parse_recoverable(source);
     let mut walk = Walk {
+        path: path.into(),
+        source,
+        counted: (0, 1),
+        file: TaskFile {
+            source: path.to_owned(),
+            ..TaskFile::default()
+        },
+        env: Variables::new(),
+        needs: Vec::new(),
+        names: Vec::new(),
         incomplete: !errors.is_empty(),
         mistakes: errors.iter().map(|error| unparsed(error, source)).collect(),
-        ..Walk::default()
     };
-    walk.file(document.get_ref(), source.len());
+    walk.file(document.get_ref());
+    walk.share_env();
     walk.resolve_needs();
     walk.find_cycles();
     if walk.mistakes.is_empty() {
@@ -99,9 +109,14 @@ struct Need {
     span: Range<usize>,
 }
 
-#[derive(Default)]
-struct Walk {
+struct Walk<'s> {
+    path: Arc<Path>,
+    source: &'s str,
+    /// An offset in `source`, and its line.
+    counted: (usize, usize),
     file: TaskFile,
+    /// For every task.
+    env: Variables,
     /// What each task of the file needs, by name.
     needs: Vec<Vec<Need>>,
     /// Where each task's name stands.
@@ -111,17 +126,18 @@ struct Walk {
     incomplete: bool,
 }
 
-impl Walk {
-    fn file(&mut self, document: &DeTable<'_>, end: usize) {
+impl Walk<'_> {
+    fn file(&mut self, document: &DeTable<'_>) {
         for (key, value) in document {
             match key.get_ref().as_ref() {
                 "tasks" => self.tasks(value),
-                "env" => self.file.env = values::variables(value, &mut self.mistakes),
+                "env" => self.env = values::variables(value, &mut self.mistakes),
                 "jobs" => self.file.jobs = self.noted(values::jobs(value)),
                 _ => self.unknown_key(key, &FILE_KEYS),
             }
         }
         if self.names.is_empty() && !self.incomplete && self.mistakes.is_empty() {
+            let end = self.source.len();
             self.mistakes.push(Mistake {
                 span: end..end,
                 title: "there are no tasks in this file".into(),
@@ -181,8 +197,9 @@ impl Walk {
                 help: None,
             });
         }
-        let mut task = nameless();
-        task.name = name.get_ref().to_string();
+        let place = self.place_of(name.span().start);
+        let mut task = Task::new(name.get_ref().to_string(), place);
+        task.directory = self.directory().to_owned();
         let needs = self.fields(&mut task, table);
         if !table.contains_key("run") && !self.incomplete {
             self.mistakes.push(Mistake {
@@ -202,15 +219,28 @@ impl Walk {
         let mut needs = Vec::new();
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                "run" => task.run = self.noted(values::command(value)).unwrap_or_default(),
+                "run" => {
+                    if let Some(command) = self.noted(values::command(value)) {
+                        task.action = Action::Shell(command);
+                    }
+                }
                 "needs" => needs = self.needs_of(value),
                 "priority" => {
                     task.priority = self.noted(values::priority(value)).unwrap_or(task.priority);
                 }
                 "timeout" => task.timeout = self.noted(values::duration("timeout", value)),
-                "retries" => task.retries = self.noted(values::retries(value)).unwrap_or_default(),
+                "retries" => {
+                    task.retries = Retries {
+                        count: self.noted(values::retries(value)).unwrap_or_default(),
+                        ..Retries::default()
+                    };
+                }
                 "env" => task.env = values::variables(value, &mut self.mistakes),
-                "cwd" => task.cwd = self.noted(values::text("cwd", value)).map(Into::into),
+                "cwd" => {
+                    if let Some(own) = self.noted(values::text("cwd", value)) {
+                        task.directory = self.directory().join(own);
+                    }
+                }
                 _ => self.unknown_key(key, &TASK_KEYS),
             }
         }
@@ -237,6 +267,34 @@ impl Walk {
             });
         }
         needs
+    }
+
+    /// Where the file lies.
+    fn directory(&self) -> &Path {
+        self.file.source.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The place of an offset; asked for in the order of the file, so that nothing is counted twice.
+    fn place_of(&mut self, offset: usize) -> Place {
+        let (from, line) = self.counted;
+        let between = &self.source.as_bytes()[from.min(offset)..offset];
+        let newlines = between.iter().filter(|&&byte| byte == b'\n').count();
+        self.counted = (offset, line + newlines);
+        Place {
+            file: Arc::clone(&self.path),
+            line: line + newlines,
+        }
+    }
+
+    /// Puts the file's environment in front of every task's own.
+    fn share_env(&mut self) {
+        if self.env.is_empty() {
+            return;
+        }
+        for task in &mut self.file.tasks {
+            let own = std::mem::take(&mut task.env);
+            task.env = self.env.iter().cloned().chain(own).collect();
+        }
     }
 
     /// Turns names into places, once all tasks are known.
@@ -304,18 +362,5 @@ impl Walk {
             label: "one of these needs has to go".into(),
             help: None,
         });
-    }
-}
-
-fn nameless() -> Task {
-    Task {
-        name: String::new(),
-        run: String::new(),
-        needs: Vec::new(),
-        priority: Priority::Mid,
-        timeout: None,
-        retries: 0,
-        env: Vec::new(),
-        cwd: None,
     }
 }
