@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::{Finding, code};
 
-/// Folders that hold no sources, whatever their place in the tree.
+/// What holds no sources, whatever its place in the tree; in a worktree `.git` is a file.
 const SKIPPED: [&str; 2] = [".git", "target"];
 
 /// A text file, with its path relative to the root and `/` between the names.
@@ -58,11 +58,12 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
             let kind = entry.file_type()?;
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
             if kind.is_dir() {
-                if !SKIPPED.contains(&name.as_str()) {
-                    self.paths.insert(path.clone());
-                    self.read_folder(&entry.path(), &format!("{path}/"))?;
-                }
+                self.paths.insert(path.clone());
+                self.read_folder(&entry.path(), &format!("{path}/"))?;
             } else if kind.is_file() {
                 self.paths.insert(path.clone());
                 // What is not UTF-8 is not ours to read.
