@@ -20,6 +20,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 /// A graph that is being declared. See [the module](super).
@@ -83,12 +84,11 @@ impl Graph {
         let mut mistakes = Vec::new();
         let names = self.names(&mut mistakes);
         let (edges, taken) = self.edges(&names, &mut mistakes);
-        let shape = Shape::new(self.declared.len(), &edges);
-        let order = match shape.order() {
-            Ok(order) if mistakes.is_empty() => order,
+        let shape = match Shape::new(self.declared.len(), &edges) {
+            Ok(shape) if mistakes.is_empty() => shape,
             Ok(_) => return Err(GraphError { mistakes }),
             Err(cycle) => {
-                mistakes.push(Mistake::Cycle(self.named(&cycle)));
+                mistakes.push(Mistake::Cycle(self.named(cycle.nodes())));
                 return Err(GraphError { mistakes });
             }
         };
@@ -99,8 +99,8 @@ impl Graph {
         }
         Ok(Plan(Arc::new(Planned {
             graph: self.id,
-            effective: shape.effective(&order, &own),
-            remaining: shape.remaining(&order),
+            effective: shape.effective(&own),
+            remaining: shape.remaining(&vec![Duration::from_nanos(1); nodes.len()]),
             shape,
             nodes,
         })))
@@ -154,8 +154,6 @@ impl Graph {
                 }
             }
         }
-        edges.sort_unstable();
-        edges.dedup();
         let taken = self.taken(&users, mistakes);
         (edges, taken)
     }

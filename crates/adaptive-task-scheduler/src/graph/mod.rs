@@ -33,6 +33,7 @@
 //! of its own, of the node's name.
 
 mod build;
+mod durations;
 mod mistakes;
 mod plan;
 mod run;
@@ -40,7 +41,9 @@ mod shape;
 mod values;
 
 pub use build::{Graph, NodeBuilder};
+pub use durations::{Basis, Durations, Expected, Samples};
 pub use mistakes::{GraphError, Mistake};
 pub use plan::Plan;
 pub use run::{NodeError, Report, Run};
+pub use shape::{Cycle, Shape};
 pub use values::{Input, Inputs, Output, Shared};

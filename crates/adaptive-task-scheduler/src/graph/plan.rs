@@ -11,7 +11,7 @@ use crate::{
     scheduler::Scheduler,
     task::{id::TaskName, job::BoxError},
 };
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 type Call = Box<dyn Fn(&Values) -> Result<(), BoxError> + Send + Sync>;
 pub(super) type Attempt = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
@@ -52,7 +52,7 @@ pub(super) struct Planned {
     /// What matters most of a node and all that run after it.
     pub(super) effective: Vec<Priority>,
     /// Nodes on the longest path from each.
-    pub(super) remaining: Vec<u32>,
+    pub(super) remaining: Vec<Duration>,
 }
 
 impl Plan {
@@ -88,7 +88,7 @@ impl Plan {
             };
             text += &format!("    n{at} [label=\"{name}\"{style}];\n");
         }
-        for (before, after) in self.0.edges() {
+        for (before, after) in self.0.shape.edges() {
             text += &format!("    n{before} -> n{after};\n");
         }
         text + "}\n"
@@ -108,7 +108,7 @@ impl Plan {
             }
             text += &format!("    n{at}[\"{name}\"]\n");
         }
-        for (before, after) in self.0.edges() {
+        for (before, after) in self.0.shape.edges() {
             text += &format!("    n{before} --> n{after}\n");
         }
         for node in self.0.longest_path() {
@@ -119,26 +119,8 @@ impl Plan {
 }
 
 impl Planned {
-    fn edges(&self) -> impl Iterator<Item = (u32, u32)> {
-        (0..self.nodes.len() as u32).flat_map(|node| {
-            let successors = self.shape.successors(node).iter();
-            successors.map(move |&after| (node, after))
-        })
-    }
-
     fn longest_path(&self) -> Vec<u32> {
-        let longest = |&node: &u32| (self.remaining[node as usize], std::cmp::Reverse(node));
-        let mut path = Vec::new();
-        let mut next = (0..self.nodes.len() as u32).max_by_key(longest);
-        while let Some(node) = next {
-            path.push(node);
-            next = self
-                .shape
-                .successors(node)
-                .iter()
-                .copied()
-                .max_by_key(longest);
-        }
-        path
+        let nodes = vec![Duration::from_nanos(1); self.nodes.len()];
+        self.shape.critical_path(&nodes)
     }
 }

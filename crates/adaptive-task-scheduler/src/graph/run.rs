@@ -45,6 +45,7 @@ use std::{
         },
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 /// Why a node gave no output.
@@ -103,7 +104,7 @@ struct State {
 
 #[derive(Default)]
 struct Ready {
-    heap: BinaryHeap<(Priority, u32, Reverse<u32>)>,
+    heap: BinaryHeap<(Priority, Duration, Reverse<u32>)>,
     workers: usize,
 }
 
