@@ -3,16 +3,19 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCandidates;
 
-use crate::exit;
+use crate::help;
+use crate::help::completions::{CompletionOptions, task_names};
+use crate::help::manual::ManualOptions;
 use crate::text;
 
 /// Watch an adaptive task scheduler at work.
 ///
 /// Without a command, `ats demo` is played.
 #[derive(Debug, Parser)]
-#[command(name = "ats", version, after_long_help = exit::TABLE)]
+#[command(name = "ats", version, after_long_help = help::of_ats())]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -42,11 +45,17 @@ pub enum Command {
     /// Play the scene that started the project, then measure it beside plain Tokio
     Demo,
     /// Replay recorded workflow runs (WfFormat 1.5) on the scheduler
-    #[command(after_long_help = exit::TABLE)]
+    #[command(after_long_help = help::of_replay())]
     Replay(ReplayOptions),
     /// Run a graph of shell commands from a TOML file
-    #[command(after_long_help = exit::TABLE)]
+    #[command(after_long_help = help::of_run())]
     Run(RunOptions),
+    /// Print a script with which a shell completes commands, options and names of tasks
+    #[command(after_long_help = help::OF_COMPLETIONS)]
+    Completions(CompletionOptions),
+    /// Print the manual page of ats or of one of its commands
+    #[command(after_long_help = help::OF_MAN)]
+    Man(ManualOptions),
 }
 
 /// Options of `ats replay`.
@@ -90,11 +99,11 @@ pub struct ReplayOptions {
 #[derive(Args, Debug)]
 pub struct RunOptions {
     /// The TOML file that describes the tasks
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 
     /// Run only these tasks and what they need [default: all]
-    #[arg(value_name = "TASK")]
+    #[arg(value_name = "TASK", add = ArgValueCandidates::new(task_names))]
     pub tasks: Vec<String>,
 
     /// How many commands may run at once [default: the file's `jobs`, else the number of cores]

@@ -1,6 +1,7 @@
 //! The program `ats`, as a library so that its parts can be tested one by one.
 //!
-//! Read the modules in this order: [`cli`] says what can be asked for, [`exit`] how it ends; [`demo`],
+//! Read the modules in this order: [`cli`] says what can be asked for, [`exit`] how it ends,
+//! [`help`] what is told about it beforehand; [`demo`],
 //! [`replay`] and [`runner`] are the three commands, each a folder whose `mod.rs` is its table of
 //! contents; [`taskfile`] reads what is to be run; [`graph`], [`input`], [`terminal`] and [`text`] are what they share.
 
@@ -8,6 +9,7 @@
 
 pub mod cli;
 pub mod exit;
+pub mod help;
 
 pub mod demo;
 pub mod replay;

@@ -5,14 +5,18 @@
 use std::process::ExitCode;
 
 use ats::cli::{Arguments, Command};
+use ats::help::{completions, manual};
 use ats::{demo, exit, replay, runner};
 
 fn main() -> ExitCode {
+    completions::answer();
     let arguments = Arguments::read();
     arguments.color.apply();
     exit::leave(|| match arguments.chosen() {
         Command::Demo => demo::run(),
         Command::Replay(options) => replay::run(&options),
         Command::Run(options) => runner::run(&options),
+        Command::Completions(options) => completions::print(&options),
+        Command::Man(options) => manual::run(&options),
     })
 }

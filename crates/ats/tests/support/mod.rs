@@ -51,6 +51,8 @@ pub(crate) fn ats<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Command {
     command
         .args(arguments)
         .env_remove("RUST_BACKTRACE")
+        .env_remove("COLUMNS")
+        .env_remove("CLICOLOR_FORCE")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

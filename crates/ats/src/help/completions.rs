@@ -1,0 +1,99 @@
+//! Completions for shells, with the names of the tasks in the file at hand.
+//!
+//! `ats completions SHELL` prints a short script. At each press of the key the script starts `ats`
+//! with [`VARIABLE`] set and the words so far, and [`answer`] replies with what fits.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, CompletionCandidate};
+
+use crate::cli::Arguments;
+use crate::exit::{Exit, Failure};
+use crate::taskfile::model::TaskFile;
+use crate::taskfile::parse;
+use crate::text::printable;
+
+/// Set by the scripts; names the shell that wants an answer.
+const VARIABLE: &str = "ATS_COMPLETE";
+
+/// The shells that there are scripts for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[allow(missing_docs, reason = "each is a shell")]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Elvish,
+    Powershell,
+}
+
+/// Options of `ats completions`.
+#[derive(clap::Args, Debug)]
+pub struct CompletionOptions {
+    /// The shell that is to complete
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Answers a shell and ends the process, if this process was started by one of the scripts.
+pub fn answer() {
+    CompleteEnv::with_factory(Arguments::command)
+        .var(VARIABLE)
+        .complete();
+}
+
+/// Prints the script for a shell.
+///
+/// # Errors
+///
+/// Printing failed.
+pub fn print(options: &CompletionOptions) -> Result<Exit, Failure> {
+    let name = match options.shell {
+        Shell::Bash => "bash",
+        Shell::Zsh => "zsh",
+        Shell::Fish => "fish",
+        Shell::Elvish => "elvish",
+        Shell::Powershell => "powershell",
+    };
+    let shells = Shells::builtins();
+    let shell = shells
+        .completer(name)
+        .ok_or_else(|| Failure::internal("completions", format!("no script for {name}")))?;
+    let mut script = Vec::new();
+    shell.write_registration(VARIABLE, "ats", "ats", "ats", &mut script)?;
+    std::io::stdout().write_all(&script)?;
+    Ok(Exit::Success)
+}
+
+/// The tasks of the file that the words so far name, or of the one that `ats run` would find.
+#[must_use]
+pub fn task_names() -> Vec<CompletionCandidate> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    file_among(&words).map_or_else(Vec::new, |file| candidates(&file))
+}
+
+/// The first word that is a file of tasks. What is not one says nothing: nobody wants to read
+/// about mistakes in the middle of a command line.
+fn file_among(words: &[OsString]) -> Option<TaskFile> {
+    let named = words.iter().skip(1).map(Path::new);
+    let usual = std::iter::once(Path::new("ats.toml"));
+    named
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .chain(usual)
+        .find_map(|path| parse::read(path).ok())
+}
+
+fn candidates(file: &TaskFile) -> Vec<CompletionCandidate> {
+    let candidate = |task: &crate::taskfile::model::Task| {
+        let help = task.description.as_deref().map(printable);
+        CompletionCandidate::new(&task.name).help(help.map(|help| help.into_owned().into()))
+    };
+    file.tasks.iter().map(candidate).collect()
+}

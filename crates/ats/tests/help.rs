@@ -1,0 +1,74 @@
+//! Help, manual and completions: what is told before anything runs.
+
+mod support;
+
+use std::fs;
+
+use support::{Place, ats, finish};
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    for command in ["demo", "completions", "man"] {
+        let help = finish(ats(&[command, "--help"]));
+        let help = help.expect_plain().expect_code(0);
+        insta::assert_snapshot!(format!("{command}-help"), help.stdout);
+    }
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_command() {
+    let place = Place::with("unused", "");
+    let directory = place.path("man1");
+    let directory = directory.to_str().unwrap();
+    finish(ats(&["man", "--dir", directory])).expect_code(0);
+    for page in ["ats.1", "ats-demo.1", "ats-replay.1", "ats-run.1"] {
+        let text = fs::read_to_string(place.path("man1").join(page)).unwrap();
+        assert!(text.contains(".TH "), "{page}: {text}");
+    }
+    let printed = finish(ats(&["man", "run"])).expect_code(0);
+    assert!(
+        printed.stdout.contains("keep\\-going"),
+        "{}",
+        printed.stdout
+    );
+    assert!(printed.stdout.contains("Exit codes:"), "{}", printed.stdout);
+}
+
+#[test]
+fn an_unknown_page_is_refused_with_the_nearest() {
+    let refused = finish(ats(&["man", "rnu"])).expect_code(2);
+    assert_eq!(
+        refused.stderr,
+        "error: there is no command `rnu`\n  help: did you mean `run`?\n"
+    );
+}
+
+#[test]
+fn there_is_a_script_for_each_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = finish(ats(&["completions", shell])).expect_code(0);
+        assert!(script.stdout.contains("ATS_COMPLETE"), "{}", script.stdout);
+    }
+}
+
+#[test]
+fn names_of_tasks_are_completed() {
+    let place = Place::with(
+        "ats.toml",
+        "[tasks.build]\nrun = 'true'\n[tasks.bundle]\nrun = 'true'\n[tasks.test]\nrun = 'true'\n",
+    );
+    let mut question = ats(&["--", "ats", "run", "ats.toml", "bu"]);
+    question
+        .current_dir(place.directory())
+        .env("ATS_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", "3")
+        .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+        .env("_CLAP_IFS", "\n");
+    let answer = finish(question).expect_code(0);
+    assert_eq!(
+        answer.stdout.trim_end(),
+        "build\nbundle",
+        "{}",
+        answer.stderr
+    );
+}
