@@ -1,9 +1,10 @@
 //! The program `ats`, as a library so that its parts can be tested one by one.
 //!
 //! Read the modules in this order: [`cli`] says what can be asked for, [`exit`] how it ends,
-//! [`help`] what is told about it beforehand; [`demo`],
-//! [`replay`] and [`runner`] are the three commands, each a folder whose `mod.rs` is its table of
-//! contents; [`taskfile`] reads what is to be run; [`graph`], [`input`], [`terminal`] and [`text`] are what they share.
+//! [`help`] what is told about it beforehand; [`demo`], [`replay`] and [`runner`] are the three
+//! commands, each a folder whose `mod.rs` is its table of contents; [`taskfile`] reads what is to be
+//! run, [`dispatch`] decides when; [`graph`], [`input`], [`terminal`] and [`text`] are what they
+//! share.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ pub mod replay;
 pub mod runner;
 pub mod taskfile;
 
+pub mod dispatch;
 pub mod graph;
 pub mod input;
 pub mod terminal;

@@ -10,7 +10,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::group;
-use super::job::{Job, Note};
+use super::job::Job;
+use super::note::Note;
 use super::plan;
 use super::process::Recipe;
 use super::report::Report;
@@ -104,6 +105,7 @@ impl Run<'_> {
             retries: task.retries.count,
             keep_going: self.keep_going,
             stop: self.stop.clone(),
+            begin: self.start,
             notes: notes.clone(),
             runtime: self.scheduler.runtime().clone(),
         };

@@ -12,42 +12,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::process::{Ending, Output, Recipe, attempt};
+use super::note::{Event, Note};
+use super::output::Output;
+use super::process::{Ending, Recipe, attempt};
 use super::stop::{Level, Stop};
 
-/// What a job tells about itself; `task` is its place in the file.
-#[derive(Debug)]
-pub enum Note {
-    /// The first attempt begins.
-    Started {
-        /// Which task.
-        task: usize,
-    },
-    /// An attempt failed, and another one begins.
-    Retrying {
-        /// Which task.
-        task: usize,
-        /// How the attempt ended.
-        ending: Ending,
-        /// How many attempts are left.
-        left: u32,
-    },
-    /// It is over.
-    Ended {
-        /// Which task.
-        task: usize,
-        /// How.
-        ending: Ending,
-        /// How long all attempts took.
-        took: Duration,
-        /// How many there were.
-        attempts: u32,
-        /// What they printed.
-        output: Output,
-    },
-}
-
-/// Why a job ends as failed. Details have gone with its [`Note`].
+/// Why a job ends as failed. Details have gone with its note.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unsuccessful {
     /// The command failed.
@@ -80,6 +50,8 @@ pub struct Job {
     pub keep_going: bool,
     /// Whom to obey.
     pub stop: Stop,
+    /// When the run began.
+    pub begin: Instant,
     /// Whom to tell.
     pub notes: UnboundedSender<Note>,
     /// Where its command is watched.
@@ -118,7 +90,11 @@ impl Job {
         let start = Instant::now();
         let mut output = Output::default();
         let mut attempts = 0;
-        self.tell(Note::Started { task: self.task });
+        self.tell(Event::Started {
+            task: self.task,
+            attempt: 1,
+            pid: None,
+        });
         let ending = loop {
             attempts += 1;
             let ending = attempt(&self.recipe, &mut output, &self.stop).await;
@@ -126,25 +102,28 @@ impl Job {
             if ending == Ending::Success || left == 0 || self.stop.level() >= Level::Gently {
                 break ending;
             }
-            self.tell(Note::Retrying {
+            self.tell(Event::Retrying {
                 task: self.task,
                 ending,
                 left,
+                after: Duration::ZERO,
             });
         };
         let worked = ending == Ending::Success;
-        self.tell(Note::Ended {
+        self.tell(Event::Ended {
             task: self.task,
             ending,
             took: start.elapsed(),
             attempts,
             output,
+            cpu: None,
         });
         worked
     }
 
-    fn tell(&self, note: Note) {
+    fn tell(&self, event: Event) {
+        let at = self.begin.elapsed();
         // Nobody listens any more only when the whole run is given up.
-        let _ = self.notes.send(note);
+        let _ = self.notes.send(Note { at, event });
     }
 }

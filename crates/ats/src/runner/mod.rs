@@ -14,6 +14,10 @@ pub mod group;
 #[cfg(unix)]
 pub mod job;
 #[cfg(unix)]
+pub mod note;
+#[cfg(unix)]
+pub mod output;
+#[cfg(unix)]
 pub mod process;
 #[cfg(unix)]
 pub mod report;

@@ -5,7 +5,7 @@
 //! open for ever, and gets only a moment longer to say its last words.
 
 use std::fmt;
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -13,19 +13,15 @@ use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tempfile::SpooledTempFile;
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::group::Group;
+use super::output::Output;
 use super::stop::{Level, Stop};
 use crate::taskfile::model::{Action, Variables};
 use crate::text;
-
-/// Output up to this size is kept in memory, beyond it in a temporary file.
-const IN_MEMORY: usize = 1 << 20;
 
 /// How long after a command's end its output may still arrive.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -81,65 +77,6 @@ impl From<ExitStatus> for Ending {
             (None, Some(number)) => Ending::Signal(number),
             (None, None) => Ending::Broken("it ended in an unknown way".into()),
         }
-    }
-}
-
-/// What a command has printed.
-#[derive(Debug)]
-pub struct Output(SpooledTempFile);
-
-impl Default for Output {
-    fn default() -> Self {
-        Output(SpooledTempFile::new(IN_MEMORY))
-    }
-}
-
-impl Output {
-    /// Reads the pipe to its end. What cannot be kept any more (no space left) is let go: the
-    /// command must not stand still because of it.
-    async fn fill(&mut self, mut pipe: pipe::Receiver) {
-        let mut buffer = vec![0; 16 << 10];
-        while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-            let _ = self.0.write_all(&buffer[..read]);
-        }
-    }
-
-    /// Copies everything to `to`; returns the last byte.
-    ///
-    /// # Errors
-    ///
-    /// Reading back or writing failed.
-    pub fn copy(&mut self, to: &mut impl Write) -> io::Result<Option<u8>> {
-        self.0.rewind()?;
-        let mut buffer = vec![0; 64 << 10];
-        let mut last = None;
-        loop {
-            let read = self.0.read(&mut buffer)?;
-            let Some(&byte) = buffer[..read].last() else {
-                return Ok(last);
-            };
-            last = Some(byte);
-            to.write_all(&buffer[..read])?;
-        }
-    }
-
-    /// Its last lines, at most so many, out of its last few thousand bytes.
-    #[must_use]
-    pub fn last_lines(&mut self, lines: usize) -> Vec<String> {
-        let tail = self.tail(4 << 10).unwrap_or_default();
-        let text = String::from_utf8_lossy(&tail);
-        let all: Vec<&str> = text.lines().collect();
-        let from = all.len().saturating_sub(lines);
-        all[from..].iter().map(|line| (*line).to_owned()).collect()
-    }
-
-    fn tail(&mut self, bytes: u64) -> io::Result<Vec<u8>> {
-        let end = self.0.seek(io::SeekFrom::End(0))?;
-        self.0
-            .seek(io::SeekFrom::Start(end.saturating_sub(bytes)))?;
-        let mut tail = Vec::new();
-        self.0.read_to_end(&mut tail)?;
-        Ok(tail)
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 
 use super::group::GRACE;
-use super::job::Note;
-use super::process::{Ending, Output};
+use super::note::{Event, Note};
+use super::output::Output;
+use super::process::Ending;
 use super::state::{Failed, RunState};
 use super::stop::Level;
 use crate::terminal::StatusLine;
@@ -60,38 +61,48 @@ impl Report {
         &self.state
     }
 
+    /// Whether [`Event::Output`] is worth telling.
+    #[must_use]
+    pub fn wants_output(&self) -> bool {
+        false
+    }
+
     /// Whether [`Report::draw`] does anything.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.status.is_live()
     }
 
-    /// Takes in what a job tells, and prints what is worth it.
+    /// Takes in what has happened, and prints what is worth it.
     pub fn take(&mut self, note: Note) {
-        match note {
-            Note::Started { task } => {
+        match note.event {
+            Event::Started { task, .. } => {
                 self.state.start(task);
                 // On a terminal the status line says so.
                 if !self.is_live() {
                     self.status.print(&format!("start   {}", self.names[task]));
                 }
             }
-            Note::Retrying { task, ending, left } => {
+            Event::Retrying {
+                task, ending, left, ..
+            } => {
                 let left = text::count(left as usize, "attempt");
                 let name = &self.names[task];
                 self.status.print(&format!(
                     "{WARN}retry{WARN:#}   {name}: {ending}, {left} left"
                 ));
             }
-            Note::Ended {
+            Event::Ended {
                 task,
                 ending,
                 took,
                 attempts,
                 output,
+                ..
             } => {
                 self.ended(task, ending, took, attempts, output);
             }
+            _ => {}
         }
     }
 
