@@ -13,8 +13,8 @@ use clap_complete::{CompleteEnv, CompletionCandidate};
 
 use crate::cli::Arguments;
 use crate::exit::{Exit, Failure};
+use crate::taskfile;
 use crate::taskfile::model::TaskFile;
-use crate::taskfile::parse;
 use crate::text::printable;
 
 /// Set by the scripts; names the shell that wants an answer.
@@ -87,7 +87,7 @@ fn file_among(words: &[OsString]) -> Option<TaskFile> {
                 .is_some_and(|extension| extension == "toml")
         })
         .chain(usual)
-        .find_map(|path| parse::read(path).ok())
+        .find_map(|path| taskfile::read(path, &[]).ok())
 }
 
 fn candidates(file: &TaskFile) -> Vec<CompletionCandidate> {

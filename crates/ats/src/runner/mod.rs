@@ -30,8 +30,8 @@ use std::io::Write;
 
 use crate::cli::RunOptions;
 use crate::exit::{Exit, Failure};
+use crate::taskfile;
 use crate::taskfile::model::{Action, TaskFile};
-use crate::taskfile::parse;
 use crate::text::printable;
 
 /// Runs the tasks of a file, or says in which order it would.
@@ -40,7 +40,7 @@ use crate::text::printable;
 ///
 /// The file or a task's name is wrong, or the scheduler could not be started.
 pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
-    let file = parse::read(&options.file)?;
+    let file = taskfile::read(&options.file, &[])?;
     let file = plan::select(file, &options.tasks)
         .map_err(|mistake| Failure::Usage(format!("error: {mistake}")))?;
     if options.dry_run {

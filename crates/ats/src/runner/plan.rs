@@ -123,10 +123,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::taskfile::mistakes::Mistake;
+    use crate::taskfile::Wrong;
+    use crate::taskfile::format::Format;
 
-    fn parse(source: &str) -> Result<TaskFile, Vec<Mistake>> {
-        crate::taskfile::parse::parse(Path::new("tasks.toml"), source)
+    fn parse(source: &str) -> Result<TaskFile, Wrong> {
+        crate::taskfile::parse(Path::new("tasks.toml"), source.into(), Format::Toml, &[])
     }
 
     const FILE: &str = r#"

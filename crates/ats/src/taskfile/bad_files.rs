@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use adaptive_task_scheduler::Priority;
 
-use super::mistakes::{Mistake, render};
+use super::Wrong;
+use super::format::Format;
 use super::model::{Action, TaskFile};
 
-fn parse(source: &str) -> Result<TaskFile, Vec<Mistake>> {
-    super::parse::parse(Path::new("tasks.toml"), source)
+fn parse(source: &str) -> Result<TaskFile, Wrong> {
+    super::parse(Path::new("tasks.toml"), source.into(), Format::Toml, &[])
 }
 
 /// All mistakes as they are shown without colour.
 fn shown(source: &str) -> String {
-    let mistakes = parse(source).expect_err("the file was taken");
-    let colored = render(Path::new("tasks.toml"), source, &mistakes);
-    anstream::adapter::strip_str(&colored).to_string()
+    let wrong = parse(source).expect_err("the file was taken");
+    anstream::adapter::strip_str(&wrong.to_string()).to_string()
 }
 
 #[track_caller]
@@ -39,7 +39,7 @@ retries = -1
 run = " "
 
 [tasks.fetch]
-env = { A = 1 }
+env = { A = 1.5 }
 "#;
     refused(
         source,
@@ -102,7 +102,7 @@ error: `run` is empty
 11 | run = " "
    |       ^^^
    |
-   = help: give a shell command, `true` for a task that only gathers others
+   = help: give a shell command, or leave `run` out for a task that only gathers others
 
 error: task `fetch` has nothing to run
   --> tasks.toml:13:8
@@ -110,13 +110,15 @@ error: task `fetch` has nothing to run
 13 | [tasks.fetch]
    |        ^^^^^
    |
-   = help: add `run = "a shell command"`
+   = help: add `run = "a shell command"`, or `needs` if it only gathers others
 
 error: `env.A` must be a string
   --> tasks.toml:14:13
    |
-14 | env = { A = 1 }
-   |             ^ this is of type integer
+14 | env = { A = 1.5 }
+   |             ^^^ this is of type float
+   |
+   = help: put it in quotes, so that it stays as it is written
 
 tasks.toml: 10 mistakes, nothing was run"#,
     );
@@ -254,8 +256,9 @@ fn wrong_values_are_refused_each_with_one_title() {
         ("[tasks.a]\nrun = \"x\"\nrun = \"y\"", "duplicate key"),
     ];
     for (source, title) in cases {
-        let mistakes = parse(source).expect_err(source);
-        let titles: Vec<&str> = mistakes
+        let wrong = parse(source).expect_err(source);
+        let titles: Vec<&str> = wrong
+            .mistakes
             .iter()
             .map(|mistake| mistake.title.as_str())
             .collect();
@@ -269,7 +272,7 @@ fn deep_nesting_does_not_exhaust_the_stack() {
 }
 
 fn parsed(source: &str) -> TaskFile {
-    parse(source).unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"))
+    parse(source).unwrap_or_else(|wrong| panic!("{source}: {wrong}"))
 }
 
 #[test]

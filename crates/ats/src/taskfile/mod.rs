@@ -1,10 +1,109 @@
 //! Files of tasks: from what stands in them to what a run has to know.
 //!
-//! [`parse`] reads a file into the [`model`], or lists every one of its [`mistakes`].
+//! 1. [`format`] finds out what kind of file it is.
+//! 2. `tree` turns TOML, YAML and JSON into the same values, each with its place in the
+//!    [`sources`].
+//! 3. `declare` reads the [`keys`] of a file with the help of `values`; `load` goes on to the
+//!    files that it includes.
+//! 4. `variables` finds out what every variable is worth, `expand` makes an instance for each
+//!    combination of a matrix, and `fill` puts values where a [`template`] or [`shell`] text has a
+//!    place for them.
+//! 5. `resolve` turns names into places, and what comes out is the [`model`].
+//!
+//! Each step adds to one list of [`mistakes`] and goes on, so that one look is enough to mend a
+//! file.
+
+mod declare;
+mod declared;
+mod expand;
+mod fill;
+pub mod format;
+pub mod keys;
+mod load;
+pub mod mistakes;
+pub mod model;
+mod resolve;
+pub mod shell;
+pub mod sources;
+pub mod template;
+mod tree;
+mod values;
+mod variables;
 
 #[cfg(test)]
 mod bad_files;
-pub mod mistakes;
-pub mod model;
-pub mod parse;
-mod values;
+#[cfg(test)]
+mod good_files;
+
+use std::path::Path;
+
+use crate::exit::Failure;
+use format::Format;
+use mistakes::{Mistake, render};
+use model::TaskFile;
+use sources::Sources;
+
+/// Reads the file of this name; `arguments` give values to its variables.
+///
+/// # Errors
+///
+/// The file cannot be read, or there are mistakes in it; the text shows them all.
+pub fn read(path: &Path, arguments: &[String]) -> Result<TaskFile, Failure> {
+    let refuse = |problem: crate::input::Problem| Failure::Usage(problem.to_string());
+    let text = load::text_of(path).map_err(refuse)?;
+    let format = format::recognise(path, &text).map_err(refuse)?;
+    parse(path, text, format, arguments).map_err(|wrong| Failure::Usage(wrong.to_string()))
+}
+
+/// All that is wrong with a file and the arguments that were given for it.
+#[derive(Debug, Default)]
+pub struct Wrong {
+    /// The files that were read.
+    pub sources: Sources,
+    /// What is wrong in them.
+    pub mistakes: Vec<Mistake>,
+    /// What is wrong with the arguments.
+    pub arguments: Vec<String>,
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for argument in &self.arguments {
+            writeln!(f, "error: {argument}")?;
+        }
+        if self.mistakes.is_empty() {
+            return Ok(());
+        }
+        f.write_str(&render(&self.sources, &self.mistakes))
+    }
+}
+
+/// Reads a text as a file of this name, and the files that it includes.
+///
+/// # Errors
+///
+/// Everything that is wrong.
+pub fn parse(
+    path: &Path,
+    text: String,
+    format: Format,
+    arguments: &[String],
+) -> Result<TaskFile, Wrong> {
+    let mut wrong = Wrong::default();
+    let (sources, mistakes) = (&mut wrong.sources, &mut wrong.mistakes);
+    let mut files = load::load(path, text, format, sources, mistakes);
+    wrong.arguments = files.scopes.give(arguments);
+    files.scopes.evaluate(sources, mistakes);
+    let incomplete = files.loaded.iter().any(|file| file.declarations.incomplete);
+    let jobs = files.loaded[0].declarations.jobs;
+    let expanded = expand::expand(&mut files, sources, mistakes);
+    let tasks = resolve::resolve(expanded, &files.scopes, sources, incomplete, mistakes);
+    if !wrong.mistakes.is_empty() || !wrong.arguments.is_empty() {
+        return Err(wrong);
+    }
+    Ok(TaskFile {
+        tasks,
+        jobs,
+        source: path.to_owned(),
+    })
+}

@@ -1,0 +1,186 @@
+//! From names in `needs` to places of tasks; unknown and doubled names, and cycles.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::expand::Expanded;
+use super::mistakes::{Mistake, SHOWN};
+use super::model::Task;
+use super::sources::{Sources, Spot};
+use super::variables::Scopes;
+use crate::graph::topological;
+use crate::text::nearest;
+
+/// Every one of many that needs every one of many others: more edges than this are a slip.
+const EDGES: usize = 20_000_000;
+
+/// How many names are looked at in all to find near ones, so that a large file with many mistakes
+/// does not take minutes.
+const COMPARED: usize = 1_000_000;
+
+/// The most names of a cycle that are written out.
+const PATH: usize = 100;
+
+/// Gives every task its needs.
+pub(super) fn resolve(
+    expanded: Expanded,
+    scopes: &Scopes,
+    sources: &mut Sources,
+    incomplete: bool,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<Task> {
+    let mut resolution = Resolution {
+        expanded: &expanded,
+        scopes,
+        places: HashMap::with_capacity(expanded.tasks.len()),
+        edges: 0,
+        compared: 0,
+        incomplete,
+        mistakes,
+    };
+    resolution.index(sources);
+    let needs = resolution.all_needs();
+    resolution.cycles(&needs);
+    let mut tasks = expanded.tasks;
+    for (task, needs) in tasks.iter_mut().zip(needs) {
+        task.needs = needs.into_iter().map(|(place, _)| place).collect();
+    }
+    tasks
+}
+
+/// A need's place among all tasks, and where it is written.
+type Need = (usize, Spot);
+
+struct Resolution<'a> {
+    expanded: &'a Expanded,
+    scopes: &'a Scopes,
+    /// What each name stands for: a task, or all instances of one.
+    places: HashMap<&'a str, Range<usize>>,
+    edges: usize,
+    compared: usize,
+    incomplete: bool,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+impl<'a> Resolution<'a> {
+    fn index(&mut self, sources: &mut Sources) {
+        let expanded = self.expanded;
+        for (place, (task, origin)) in expanded.tasks.iter().zip(&expanded.origins).enumerate() {
+            if task.class != task.name && origin.again {
+                if let Some(range) = self.places.get_mut(task.class.as_str()) {
+                    range.end = range.end.max(place + 1);
+                }
+            } else {
+                self.insert(&task.class, place, origin.name, sources);
+            }
+            if task.class != task.name {
+                self.insert(&task.name, place, origin.name, sources);
+            }
+        }
+    }
+
+    fn insert(&mut self, name: &'a str, place: usize, spot: Spot, sources: &mut Sources) {
+        let Some(first) = self.places.insert(name, place..place + 1) else {
+            return;
+        };
+        let first = sources.place(self.expanded.origins[first.start].name);
+        let title = format!("there are two tasks `{}`", name.escape_debug());
+        let file = crate::input::shown(&first.file);
+        let help = format!("the other one stands in {file}, line {}", first.line);
+        self.mistakes.push(Mistake::new(spot, title).help(help));
+    }
+
+    fn all_needs(&mut self) -> Vec<Vec<Need>> {
+        let mut all = Vec::with_capacity(self.expanded.tasks.len());
+        for place in 0..self.expanded.tasks.len() {
+            all.push(self.needs_of(place));
+            if self.edges > EDGES {
+                let title = format!("up to this task there are more than {EDGES} dependencies");
+                let mistake = Mistake::new(self.expanded.origins[place].name, title);
+                let help = "put a task in between that gathers the others";
+                self.mistakes.push(mistake.help(help));
+                all.resize(self.expanded.tasks.len(), Vec::new());
+                break;
+            }
+        }
+        all
+    }
+
+    fn needs_of(&mut self, task: usize) -> Vec<Need> {
+        let origin = &self.expanded.origins[task];
+        let mut needs: Vec<Need> = Vec::with_capacity(origin.needs.len());
+        let mut several = false;
+        for need in &origin.needs {
+            let found = match self.scopes.prefix(origin.scope) {
+                "" => self.places.get(need.text.as_str()),
+                prefix => self.places.get(format!("{prefix}{}", need.text).as_str()),
+            };
+            match found {
+                Some(range) => {
+                    several |= range.len() > 1;
+                    self.edges += range.len();
+                    needs.extend(range.clone().map(|place| (place, need.spot)));
+                }
+                None if self.incomplete || origin.again => {}
+                None => self.unknown(task, &need.text, need.spot),
+            }
+        }
+        if several || origin.needs.len() > 1 {
+            // An instance may be named beside the task that it is one of.
+            needs.sort_by_key(|(place, _)| *place);
+            needs.dedup_by_key(|(place, _)| *place);
+        }
+        needs
+    }
+
+    fn unknown(&mut self, task: usize, name: &str, spot: Spot) {
+        let prefix = self.scopes.prefix(self.expanded.origins[task].scope);
+        let affordable = self.compared < COMPARED && self.mistakes.len() < SHOWN;
+        let near = affordable.then(|| {
+            self.compared += self.places.len();
+            let names = self.places.keys();
+            nearest(name, names.filter_map(|known| known.strip_prefix(prefix)))
+        });
+        let title = format!(
+            "task `{}` needs `{}`, which is not in this file",
+            self.expanded.tasks[task].class.escape_debug(),
+            name.escape_debug()
+        );
+        self.mistakes
+            .push(Mistake::new(spot, title).near(near.flatten()));
+    }
+
+    /// Finds one cycle after the other, each time without the need that was complained about.
+    fn cycles(&mut self, needs: &[Vec<Need>]) {
+        let places = |list: &Vec<Need>| list.iter().map(|(place, _)| *place).collect();
+        let mut left: Vec<Vec<usize>> = needs.iter().map(places).collect();
+        for _ in 0..SHOWN {
+            let Err(mut cycle) = topological(&left) else {
+                return;
+            };
+            // From what needs to what is needed, as it is written in the file.
+            cycle.reverse();
+            let written = needs[cycle[0]].iter().find(|(place, _)| *place == cycle[1]);
+            let spot = written.map_or(self.expanded.origins[cycle[0]].name, |(_, spot)| *spot);
+            self.complain_about(&cycle, spot);
+            for (list, needs) in left.iter_mut().zip(needs) {
+                // Other instances have the same need from the same words.
+                if needs.iter().any(|(_, other)| *other == spot) {
+                    *list = Vec::new();
+                }
+            }
+        }
+    }
+
+    fn complain_about(&mut self, cycle: &[usize], spot: Spot) {
+        let name = |&task: &usize| format!("`{}`", self.expanded.tasks[task].name.escape_debug());
+        let mut path: Vec<String> = cycle.iter().take(PATH).map(name).collect();
+        if cycle.len() > PATH {
+            path.push(format!("... {} more ...", cycle.len() - PATH - 1));
+            path.extend(cycle.last().map(name));
+        }
+        let title = format!("tasks need each other in a cycle: {}", path.join(" needs "));
+        let label = "one of these needs has to go";
+        self.mistakes.push(Mistake::new(spot, title).label(label));
+    }
+}
