@@ -3,12 +3,12 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::ArgValueCandidates;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::help;
-use crate::help::completions::{CompletionOptions, task_names};
+use crate::help::completions::CompletionOptions;
 use crate::help::manual::ManualOptions;
+use crate::plan::choice::{Choice, Looks};
 use crate::text;
 
 /// Watch an adaptive task scheduler at work.
@@ -47,7 +47,7 @@ pub enum Command {
     /// Replay recorded workflow runs (WfFormat 1.5) on the scheduler
     #[command(after_long_help = help::of_replay())]
     Replay(ReplayOptions),
-    /// Run a graph of shell commands from a TOML file
+    /// Run a graph of commands from a file of tasks, or from a Ninja or WfFormat file
     #[command(after_long_help = help::of_run())]
     Run(RunOptions),
     /// Print a script with which a shell completes commands, options and names of tasks
@@ -98,13 +98,8 @@ pub struct ReplayOptions {
 /// Options of `ats run`.
 #[derive(Args, Debug)]
 pub struct RunOptions {
-    /// The TOML file that describes the tasks
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: PathBuf,
-
-    /// Run only these tasks and what they need [default: all]
-    #[arg(value_name = "TASK", add = ArgValueCandidates::new(task_names))]
-    pub tasks: Vec<String>,
+    #[command(flatten)]
+    pub choice: Choice,
 
     /// How many commands may run at once [default: the file's `jobs`, else the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
@@ -114,9 +109,8 @@ pub struct RunOptions {
     #[arg(short, long)]
     pub keep_going: bool,
 
-    /// Print the order in which one job would run the tasks, and run nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub looks: Looks,
 }
 
 /// The most commands that may run at once; each holds a thread while it runs.

@@ -13,6 +13,7 @@ pub mod exit;
 pub mod help;
 
 pub mod demo;
+pub mod plan;
 pub mod replay;
 pub mod runner;
 pub mod taskfile;

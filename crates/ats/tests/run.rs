@@ -66,13 +66,13 @@ fn one_job_runs_the_most_important_first_and_what_it_needs() {
 }
 
 #[test]
-fn a_dry_run_prints_that_order_and_runs_nothing() {
+fn a_dry_run_prints_the_order_and_runs_nothing() {
     let (run, _) = run(PRIORITIES, &["--dry-run"]);
     assert_eq!(
         run.stdout,
         "1. alarm (monitoring): echo alarm
-2. lint (mid, raised to production): echo lint
-3. fetch (batch, raised to production): echo fetch
+2. fetch (batch, raised to production): echo fetch
+3. lint (mid, raised to production): echo lint
 4. build (mid, raised to production): echo build
 5. deploy (production): echo deploy
 6. clean (mid): echo clean

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::CommandFactory;
 use clap_complete::env::Shells;
@@ -13,6 +13,7 @@ use clap_complete::{CompleteEnv, CompletionCandidate};
 
 use crate::cli::Arguments;
 use crate::exit::{Exit, Failure};
+use crate::plan::choice::{is_file_name, usual_file};
 use crate::taskfile;
 use crate::taskfile::model::TaskFile;
 use crate::text::printable;
@@ -79,15 +80,12 @@ pub fn task_names() -> Vec<CompletionCandidate> {
 /// The first word that is a file of tasks. What is not one says nothing: nobody wants to read
 /// about mistakes in the middle of a command line.
 fn file_among(words: &[OsString]) -> Option<TaskFile> {
-    let named = words.iter().skip(1).map(Path::new);
-    let usual = std::iter::once(Path::new("ats.toml"));
+    let named = words.iter().skip(1).map(PathBuf::from);
+    let read = |path: PathBuf| taskfile::read(&path, &[]).ok();
     named
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
-        .chain(usual)
-        .find_map(|path| taskfile::read(path, &[]).ok())
+        .filter(|path| is_file_name(path))
+        .find_map(read)
+        .or_else(|| usual_file(None).ok().and_then(read))
 }
 
 fn candidates(file: &TaskFile) -> Vec<CompletionCandidate> {

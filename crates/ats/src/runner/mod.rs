@@ -1,7 +1,6 @@
-//! `ats run`: a graph of shell commands from a TOML file, run by the scheduler.
+//! `ats run`: a graph of shell commands from a file, run by the scheduler.
 //!
-//! [`taskfile`](crate::taskfile) reads the file; [`plan`] chooses what is to run and foresees the
-//! order. [`execute`] spawns each command as one task of the scheduler,
+//! [`taskfile`](crate::taskfile) reads the file, [`plan`](crate::plan) chooses what is to run. [`execute`] spawns each command as one task of the scheduler,
 //! whose [`job`] runs its [`process`] with everything that it starts as one [`group`] until it ends
 //! or [`stop`] says so; [`state`] keeps what has happened, [`report`] shows it.
 
@@ -26,13 +25,12 @@ pub mod state;
 #[cfg(unix)]
 pub mod stop;
 
-use std::io::Write;
-
 use crate::cli::RunOptions;
 use crate::exit::{Exit, Failure};
-use crate::taskfile;
-use crate::taskfile::model::{Action, TaskFile};
-use crate::text::printable;
+use crate::plan::choice::Looks;
+use crate::plan::foresight::{self, Foresight};
+use crate::plan::{draw, dry_run, list};
+use crate::taskfile::model::TaskFile;
 
 /// Runs the tasks of a file, or says in which order it would.
 ///
@@ -40,14 +38,30 @@ use crate::text::printable;
 ///
 /// The file or a task's name is wrong, or the scheduler could not be started.
 pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
-    let file = taskfile::read(&options.file, &[])?;
-    let file = plan::select(file, &options.tasks)
-        .map_err(|mistake| Failure::Usage(format!("error: {mistake}")))?;
-    if options.dry_run {
-        print_order(&file)?;
+    let file = options.choice.read()?;
+    if look(&file, &options.looks)? {
         return Ok(Exit::Success);
     }
     start(file, options)
+}
+
+/// Shows what would be run, if that is all that was asked for.
+fn look(file: &TaskFile, looks: &Looks) -> Result<bool, Failure> {
+    let out = anstream::stdout().lock();
+    if looks.list {
+        list::print(file, out)?;
+        return Ok(true);
+    }
+    if looks.dry_run.is_none() && looks.graph.is_none() {
+        return Ok(false);
+    }
+    let foresight = Foresight::of(&file.tasks, foresight::known(&file.tasks));
+    if let Some(form) = looks.dry_run {
+        dry_run::print(file, &foresight, form, out)?;
+    } else if let Some(language) = looks.graph {
+        draw::print(file, &foresight, language, out)?;
+    }
+    Ok(true)
 }
 
 #[cfg(unix)]
@@ -63,36 +77,4 @@ fn start(_: TaskFile, _: &RunOptions) -> Result<Exit, Failure> {
     Err(Failure::Usage(
         "error: `ats run` needs a Unix system so far\n  help: `--dry-run` works everywhere".into(),
     ))
-}
-
-fn print_order(file: &TaskFile) -> Result<(), Failure> {
-    let effective = plan::effective_priorities(&file.tasks);
-    let mut out = anstream::stdout().lock();
-    for (number, &index) in plan::order(&file.tasks).iter().enumerate() {
-        let task = &file.tasks[index];
-        let raised = if effective[index] > task.priority {
-            format!(", raised to {}", effective[index])
-        } else {
-            String::new()
-        };
-        writeln!(
-            out,
-            "{}. {} ({}{raised}): {}",
-            number + 1,
-            printable(&task.name),
-            task.priority,
-            printable(&command(&task.action)),
-        )?;
-    }
-    out.flush()?;
-    Ok(())
-}
-
-/// An action as people read it.
-fn command(action: &Action) -> String {
-    match action {
-        Action::Shell(text) => text.trim().to_owned(),
-        Action::Exec(arguments) => arguments.join(" "),
-        Action::Nothing => "nothing".to_owned(),
-    }
 }
