@@ -1,5 +1,6 @@
 //! The groups, one module each, with the letters of the project's benchmark plan.
 
+mod graphs;
 mod inversion;
 pub(crate) mod io;
 mod live;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Group> {
         stutter::group(),
         mixed::group(),
         overload::group(),
+        graphs::group(),
         live::group(),
         locks::group(),
     ]
@@ -62,7 +64,7 @@ mod tests {
                 .map(|group| group.letter)
                 .collect()
         };
-        assert_eq!(letters(&[]), "ABCDEFGJM");
+        assert_eq!(letters(&[]), "ABCDEFGHJM");
         assert_eq!(letters(&['D', 'A']), "AD");
     }
 }
