@@ -73,6 +73,9 @@ impl Choice {
     pub fn read(&self) -> Result<TaskFile, Failure> {
         let (path, tasks) = self.file_and_tasks()?;
         let file = taskfile::read(&path, &self.arguments)?;
+        for note in &file.notes {
+            anstream::eprintln!("note: {note}");
+        }
         let selection = Selection {
             tasks: &tasks,
             only: &self.only,

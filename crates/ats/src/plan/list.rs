@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use crate::taskfile::model::{Action, TaskFile};
+use crate::taskfile::model::{Action, Task, TaskFile};
 use crate::text::{self, printable};
 
 use super::dry_run::command;
@@ -20,7 +20,7 @@ pub fn print(file: &TaskFile, out: impl Write) -> io::Result<()> {
     for task in &file.tasks {
         // Instances of one task follow each other.
         if let Some((name, _, instances)) = lines.last_mut()
-            && task.class != task.name
+            && is_instance(task)
             && *name == printable(&task.class)
         {
             *instances += 1;
@@ -31,7 +31,11 @@ pub fn print(file: &TaskFile, out: impl Write) -> io::Result<()> {
             (None, Action::Nothing) => text::count(task.needs.len(), "task"),
             (None, action) => first_line(&command(action)),
         };
-        lines.push((printable(&task.class).into_owned(), what, 1));
+        let name = match is_instance(task) {
+            true => &task.class,
+            false => &task.name,
+        };
+        lines.push((printable(name).into_owned(), what, 1));
     }
     let width = lines.iter().map(|(name, ..)| name.chars().count()).max();
     let width = width.unwrap_or_default().min(LENGTH);
@@ -44,6 +48,12 @@ pub fn print(file: &TaskFile, out: impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     out.flush()
+}
+
+/// Whether a matrix has made it.
+fn is_instance(task: &Task) -> bool {
+    let behind = task.name.strip_prefix(task.class.as_str());
+    behind.is_some_and(|behind| behind.starts_with(" ("))
 }
 
 fn first_line(text: &str) -> String {

@@ -34,7 +34,7 @@ pub fn select(mut file: TaskFile, selection: &Selection<'_>) -> Result<TaskFile,
         }
         found
     };
-    let (tasks, only, from) = (
+    let (mut tasks, only, from) = (
         find(selection.tasks),
         find(selection.only),
         find(selection.from),
@@ -42,18 +42,23 @@ pub fn select(mut file: TaskFile, selection: &Selection<'_>) -> Result<TaskFile,
     if !wrong.is_empty() {
         return Err(wrong);
     }
+    let named = !selection.tasks.is_empty();
+    let nothing = !named && selection.only.is_empty() && selection.from.is_empty();
+    let by_default = nothing && file.default.is_some();
+    if let (true, Some(default)) = (nothing, &file.default) {
+        tasks.clone_from(default);
+    }
     let count = file.tasks.len();
     let mut chosen = vec![selection.only.is_empty(); count];
-    if !selection.tasks.is_empty() {
+    if named || by_default {
         let needs = |task: usize| file.tasks[task].needs.as_slice();
         chosen = reached(count, tasks, needs);
     }
     if !selection.from.is_empty() {
         let after = dependents(&file.tasks);
         let later = reached(count, from, |task| after[task].as_slice());
-        let all = selection.tasks.is_empty();
         for (chosen, later) in chosen.iter_mut().zip(later) {
-            *chosen = later && (all || *chosen);
+            *chosen = later && (!named || *chosen);
         }
     }
     for task in only {
@@ -114,29 +119,43 @@ fn keep(mut tasks: Vec<Task>, chosen: &[bool]) -> Vec<Task> {
 struct Names<'t> {
     tasks: &'t [Task],
     by_name: HashMap<&'t str, Vec<usize>>,
+    /// What several have in common; counts only where no task is called so.
+    by_class: HashMap<&'t str, Vec<usize>>,
 }
 
 impl<'t> Names<'t> {
     fn of(tasks: &'t [Task]) -> Self {
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::with_capacity(tasks.len());
+        let mut by_class: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, task) in tasks.iter().enumerate() {
             by_name.entry(&task.name).or_default().push(place);
             if task.class != task.name {
-                by_name.entry(&task.class).or_default().push(place);
+                by_class.entry(&task.class).or_default().push(place);
+            }
+            for name in &task.also {
+                by_name.entry(name).or_default().push(place);
             }
         }
-        Names { tasks, by_name }
+        Names {
+            tasks,
+            by_name,
+            by_class,
+        }
     }
 
     /// The tasks that a word means.
     fn find(&self, word: &str) -> Result<Vec<usize>, String> {
-        if let Some(places) = self.by_name.get(word) {
+        let known = self.by_name.get(word).or_else(|| self.by_class.get(word));
+        if let Some(places) = known {
             return Ok(places.clone());
         }
         if word.contains(['*', '?', '[']) {
             return self.fitting(word);
         }
-        let hint = match nearest(word, self.by_name.keys().copied()) {
+        let hint = match nearest(
+            word,
+            self.by_name.keys().chain(self.by_class.keys()).copied(),
+        ) {
             Some(near) => format!("did you mean `{}`?", printable(near)),
             None => "`--list` shows all tasks".to_owned(),
         };
@@ -149,7 +168,10 @@ impl<'t> Names<'t> {
             let word = printable(word);
             format!("`{word}` is not a pattern: {}\n  help: `*` stands for anything, `?` for one character, `[ab]` for one of these", error.msg)
         })?;
-        let fits = |task: &Task| pattern.matches(&task.name) || pattern.matches(&task.class);
+        let fits = |task: &Task| {
+            let mut names = [&task.name, &task.class].into_iter().chain(&task.also);
+            names.any(|name| pattern.matches(name))
+        };
         let found: Vec<usize> = (0..self.tasks.len())
             .filter(|&place| fits(&self.tasks[place]))
             .collect();

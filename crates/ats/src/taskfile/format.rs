@@ -12,6 +12,8 @@ pub enum Format {
     Toml,
     /// Our own, in YAML.
     Yaml,
+    /// Of Ninja.
+    Ninja,
 }
 
 impl fmt::Display for Format {
@@ -19,6 +21,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Format::Toml => "a file of tasks in TOML",
             Format::Yaml => "a file of tasks in YAML",
+            Format::Ninja => "a Ninja file",
         })
     }
 }
@@ -32,6 +35,7 @@ pub fn recognise(path: &Path, _text: &str) -> Result<Format, Problem> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     match ending.map(str::to_ascii_lowercase).as_deref() {
         Some("yaml" | "yml") => Ok(Format::Yaml),
+        Some("ninja") => Ok(Format::Ninja),
         _ => Ok(Format::Toml),
     }
 }

@@ -154,9 +154,19 @@ impl Loading<'_> {
             Ok((text, format))
         });
         match read {
-            Ok((text, format)) => {
+            Ok((text, format @ (Format::Toml | Format::Yaml))) => {
                 self.add(origin, text, format);
                 Some(())
+            }
+            Ok((_, format)) => {
+                let title = format!(
+                    "`{}` is {format}, which cannot be included",
+                    shown(&origin.path)
+                );
+                let mistake = Mistake::new(named.spot, title);
+                self.mistakes
+                    .push(mistake.help("only files of tasks in TOML or YAML can"));
+                None
             }
             Err(problem) => {
                 let title = format!("`{}` cannot be included: {}", problem.file, problem.what);

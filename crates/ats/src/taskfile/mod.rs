@@ -18,6 +18,7 @@ mod declared;
 mod expand;
 mod fill;
 pub mod format;
+mod import;
 pub mod keys;
 mod load;
 pub mod mistakes;
@@ -66,6 +67,18 @@ pub struct Wrong {
     pub arguments: Vec<String>,
 }
 
+impl Wrong {
+    /// For files that have no variables of ours.
+    fn refuse_arguments(&mut self, arguments: &[String]) {
+        if let Some(first) = arguments.first() {
+            let first = crate::text::printable(first);
+            self.arguments.push(format!(
+                "`{first}` is given to nobody\n  help: only files of tasks in TOML or YAML have variables"
+            ));
+        }
+    }
+}
+
 impl std::fmt::Display for Wrong {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for argument in &self.arguments {
@@ -90,6 +103,28 @@ pub fn parse(
     arguments: &[String],
 ) -> Result<TaskFile, Wrong> {
     let mut wrong = Wrong::default();
+    let file = match format {
+        Format::Toml | Format::Yaml => own(path, text, format, arguments, &mut wrong),
+        Format::Ninja => {
+            wrong.refuse_arguments(arguments);
+            import::ninja::read(path, text, &mut wrong.sources, &mut wrong.mistakes)
+        }
+    };
+    if wrong.mistakes.is_empty() && wrong.arguments.is_empty() {
+        Ok(file)
+    } else {
+        Err(wrong)
+    }
+}
+
+/// Reads a file of our own.
+fn own(
+    path: &Path,
+    text: String,
+    format: Format,
+    arguments: &[String],
+    wrong: &mut Wrong,
+) -> TaskFile {
     let (sources, mistakes) = (&mut wrong.sources, &mut wrong.mistakes);
     let mut files = load::load(path, text, format, sources, mistakes);
     wrong.arguments = files.scopes.give(arguments);
@@ -98,12 +133,10 @@ pub fn parse(
     let jobs = files.loaded[0].declarations.jobs;
     let expanded = expand::expand(&mut files, sources, mistakes);
     let tasks = resolve::resolve(expanded, &files.scopes, sources, incomplete, mistakes);
-    if !wrong.mistakes.is_empty() || !wrong.arguments.is_empty() {
-        return Err(wrong);
-    }
-    Ok(TaskFile {
+    TaskFile {
         tasks,
         jobs,
         source: path.to_owned(),
-    })
+        ..TaskFile::default()
+    }
 }

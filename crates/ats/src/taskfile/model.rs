@@ -18,6 +18,10 @@ pub struct TaskFile {
     pub jobs: Option<u16>,
     /// The file that was named.
     pub source: PathBuf,
+    /// Places of the tasks that are run, with what they need, where none is named; all if absent.
+    pub default: Option<Vec<usize>>,
+    /// What is worth knowing about how the file was understood.
+    pub notes: Vec<String>,
 }
 
 /// One task.
@@ -27,6 +31,8 @@ pub struct Task {
     pub name: String,
     /// The name as it stands in the file, by which durations are learned.
     pub class: String,
+    /// Other names by which it can be chosen.
+    pub also: Vec<String>,
     /// What it does.
     pub action: Action,
     /// Places in [`TaskFile::tasks`] of the tasks that must have succeeded before.
@@ -110,6 +116,7 @@ impl Task {
         Task {
             class: name.clone(),
             name,
+            also: Vec::new(),
             action: Action::Nothing,
             needs: Vec::new(),
             inputs: Vec::new(),

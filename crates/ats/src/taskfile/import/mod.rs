@@ -1,0 +1,3 @@
+//! Files of other programs, as tasks of ours.
+
+pub(super) mod ninja;
