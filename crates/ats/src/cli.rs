@@ -9,6 +9,7 @@ use crate::help;
 use crate::help::completions::CompletionOptions;
 use crate::help::manual::ManualOptions;
 use crate::plan::choice::{Choice, Looks};
+use crate::replay::lab::options::LabOptions;
 use crate::text;
 
 /// Watch an adaptive task scheduler at work.
@@ -60,13 +61,13 @@ pub enum Command {
 
 /// Options of `ats replay`.
 ///
-/// Each recorded task computes for its share of CPU time (`avgCPU` percent of its run time, real
+/// In real time, which is the default, all tasks run. Each recorded task computes for its share of CPU time (`avgCPU` percent of its run time, real
 /// hashing measured by the thread's CPU clock) and blocks its thread for the rest, as the recorded
 /// program did. Both happen inside ordinary async polls of at most 10 ms: which lane a task belongs
 /// on is for the scheduler to find out.
 #[derive(Args, Debug)]
 pub struct ReplayOptions {
-    /// WfFormat 1.5 JSON files, replayed one after the other
+    /// WfFormat 1.5 JSON files, or traces that `ats run --trace` wrote, one after the other
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -74,9 +75,9 @@ pub struct ReplayOptions {
     #[arg(long, value_parser = speed, value_name = "FACTOR")]
     pub speed: Option<f64>,
 
-    /// How many cores to schedule for [default: all]
-    #[arg(long, value_name = "N")]
-    pub cores: Option<NonZeroUsize>,
+    /// How many cores to schedule for; several values are for virtual time [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "N")]
+    pub cores: Vec<NonZeroUsize>,
 
     /// Run the same graph in first-come order on plain Tokio as well
     #[arg(long)]
@@ -93,6 +94,17 @@ pub struct ReplayOptions {
     /// How to print the results; `json` is one object a line
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+
+    #[command(flatten)]
+    pub lab: LabOptions,
+}
+
+impl ReplayOptions {
+    /// Whether something is asked for that only real time has.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        self.speed.is_some() || self.compare || self.runs.get() > 1 || self.profiles.is_some()
+    }
 }
 
 /// Options of `ats run`.

@@ -65,7 +65,7 @@ error: FILE: schemaVersion: no schema version is given
     refused(
         "3",
         "
-error: FILE: line 1, column 1: this is not WfFormat 1.5: invalid type: integer `3`, expected an object
+error: FILE: line 1, column 1: this is neither WfFormat 1.5 nor a trace of `ats run`: invalid type: integer `3`, expected an object
   help: see https://github.com/wfcommons/WfFormat for the type of each field",
     );
     refused(
@@ -77,7 +77,7 @@ error: FILE: schemaVersion: the schema is 1.4
     refused(
         &document(r#"{"id": "a", "parents": 3}"#, A_RAN),
         "
-error: FILE: line 2, column 65: this is not WfFormat 1.5: invalid type: integer `3`, expected a sequence
+error: FILE: line 2, column 65: this is neither WfFormat 1.5 nor a trace of `ats run`: invalid type: integer `3`, expected a sequence
   help: see https://github.com/wfcommons/WfFormat for the type of each field",
     );
 }
@@ -185,7 +185,7 @@ fn run_times_must_be_real() {
         ),
         (
             "\"1\"",
-            "error: FILE: line 3, column 71: this is not WfFormat 1.5: invalid type: string \"1\", expected f64\n  help: see https://github.com/wfcommons/WfFormat for the type of each field",
+            "error: FILE: line 3, column 71: this is neither WfFormat 1.5 nor a trace of `ats run`: invalid type: string \"1\", expected f64\n  help: see https://github.com/wfcommons/WfFormat for the type of each field",
         ),
     ];
     for (time, expected) in cases {

@@ -73,13 +73,14 @@ mod tests {
             parents: parents.to_vec(),
             run_time: Duration::from_secs(seconds),
             cpu_percent: Some(cpu_percent),
+            ..RecordedTask::default()
         }
     }
 
     fn bounds(tasks: Vec<RecordedTask>) -> (u64, u64) {
         let workflow = Workflow {
             tasks,
-            makespan: None,
+            ..Workflow::default()
         };
         let bounds = of(&workflow, 2);
         (

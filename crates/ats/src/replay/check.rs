@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::wfformat::{Document, ExecutedTask, SCHEMA, SpecifiedTask};
-use super::workflow::{RecordedTask, Workflow, class_of};
+use super::trace;
+use super::wfformat::{Document, ExecutedTask, SCHEMA, SpecifiedFile, SpecifiedTask};
+use super::workflow::{RecordedTask, Workflow, class_of, place_in_order};
 use crate::graph::topological;
 use crate::input::Problem;
 use crate::text::{nearest, printable};
@@ -19,9 +20,13 @@ use crate::text::{nearest, printable};
 ///
 /// Everything that is wrong with it.
 pub fn check(path: &Path, document: Document) -> Result<Workflow, Vec<Problem>> {
+    if let Some(section) = &document.ats {
+        return trace::check(path, section);
+    }
     check_schema(path, &document).map_err(|problem| vec![problem])?;
     let parts = document.workflow.unwrap_or_default();
-    let specified = parts.specification.unwrap_or_default().tasks;
+    let specification = parts.specification.unwrap_or_default();
+    let specified = specification.tasks;
     let execution = parts.execution.unwrap_or_default();
     let mut checking = Checking {
         path,
@@ -38,8 +43,9 @@ pub fn check(path: &Path, document: Document) -> Result<Workflow, Vec<Problem>> 
         return Err(checking.problems);
     }
     Ok(Workflow {
-        tasks: assemble(&specified, &edges, &measured, &order),
+        tasks: assemble(&specified, &edges, &measured, &order, &specification.files),
         makespan,
+        notes: Vec::new(),
     })
 }
 
@@ -296,11 +302,10 @@ fn assemble(
     parents: &[Vec<usize>],
     measured: &[Option<Measured>],
     order: &[usize],
+    files: &[SpecifiedFile],
 ) -> Vec<RecordedTask> {
-    let mut place_of = vec![0; order.len()];
-    for (place, &task) in order.iter().enumerate() {
-        place_of[task] = place;
-    }
+    let place_of = place_in_order(order);
+    let sizes = sizes(files);
     order
         .iter()
         .filter_map(|&task| {
@@ -309,14 +314,31 @@ fn assemble(
             let name = specified[task].name.as_deref().unwrap_or(&id);
             Some(RecordedTask {
                 class: class_of(name).to_owned(),
+                place: task,
                 parents: parents[task]
                     .iter()
                     .map(|&parent| place_of[parent])
                     .collect(),
                 run_time: measured.run_time,
                 cpu_percent: measured.cpu_percent,
+                input_bytes: together(&specified[task].input_files, &sizes),
                 id,
+                ..RecordedTask::default()
             })
         })
         .collect()
+}
+
+/// What is no size is none: sizes help to guess durations, and nothing depends on them.
+fn sizes(files: &[SpecifiedFile]) -> HashMap<&str, u64> {
+    let size = |file: &'_ SpecifiedFile| file.size_in_bytes.filter(|size| *size >= 0.0);
+    files
+        .iter()
+        .filter_map(|file| Some((file.id.as_deref()?, size(file)? as u64)))
+        .collect()
+}
+
+fn together(files: &[String], sizes: &HashMap<&str, u64>) -> Option<u64> {
+    let known = files.iter().filter_map(|file| sizes.get(file.as_str()));
+    known.copied().reduce(u64::saturating_add)
 }

@@ -88,6 +88,7 @@ mod tests {
             parents: vec![],
             run_time: Duration::from_secs(1),
             cpu_percent,
+            ..RecordedTask::default()
         }
     }
 

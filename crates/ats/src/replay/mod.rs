@@ -6,6 +6,9 @@
 //! tells, [`progress`] shows it live, [`first_lanes`] judges where the tasks started, and
 //! [`report`] prints what was measured.
 //!
+//! Or it goes to the [`lab`], where times are added up instead of waited for. A [`trace`] that
+//! `ats run` wrote is a file like any other.
+//!
 //! All files are read and checked before the first is run.
 
 #[cfg(test)]
@@ -15,9 +18,11 @@ pub mod check;
 mod clock;
 pub mod first_come;
 pub mod first_lanes;
+pub mod lab;
 pub mod progress;
 pub mod report;
 pub mod scheduled;
+pub mod trace;
 pub mod wfformat;
 pub mod work;
 pub mod workflow;
@@ -40,13 +45,24 @@ use workflow::Workflow;
 ///
 /// A file is wrong, or the scheduler could not be started.
 pub fn run(options: &ReplayOptions) -> Result<Exit, Failure> {
+    let is_virtual = options.lab.is_asked_for() || options.cores.len() > 1;
+    if is_virtual && options.is_real() {
+        return Err(Failure::Usage(MIXED.into()));
+    }
     let workflows = read_all(&options.files)?;
+    if is_virtual {
+        return lab::run(options, &workflows);
+    }
     for (path, workflow) in options.files.iter().zip(&workflows) {
         let report = replay(shown(path), workflow, options)?;
         print(&report, options.output)?;
     }
     Ok(Exit::Success)
 }
+
+const MIXED: &str = "\
+error: several values of `--cores` are for virtual time, and another option is for real time
+  help: leave out `--speed`, `--compare`, `--runs` and `--profiles`, or give one value of `--cores`";
 
 fn read_all(files: &[PathBuf]) -> Result<Vec<Workflow>, Failure> {
     let mut workflows = Vec::new();
@@ -80,8 +96,8 @@ fn listed(problems: &[Problem]) -> String {
 }
 
 fn replay(file: String, workflow: &Workflow, options: &ReplayOptions) -> Result<Report, Failure> {
-    let cores = options
-        .cores
+    let cores = options.cores.first().copied();
+    let cores = cores
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, NonZeroUsize::get);
     let recorded = bounds::of(workflow, cores);

@@ -1,4 +1,5 @@
-//! WfFormat 1.5 as it is written in a file, before anything is known to be right.
+//! WfFormat 1.5 as it is written in a file, before anything is known to be right. A file of ours, as
+//! [`super::trace`] describes it, is read by the same pass: it has an `ats` section instead.
 //!
 //! Only the fields that a replay needs are kept; the rest is skipped while reading, so memory
 //! follows the number of tasks and edges, not the size of the file. `serde_json` refuses values
@@ -10,6 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use super::trace::Section;
 use crate::input::{self, Limited, Problem};
 
 /// The version of the format that is understood.
@@ -28,6 +30,8 @@ pub struct Document {
     pub schema_version: Option<serde_json::Value>,
     /// Everything else.
     pub workflow: Option<Parts>,
+    /// What makes a trace one that `ats run` wrote.
+    pub ats: Option<Section>,
 }
 
 /// The two halves of a workflow.
@@ -46,11 +50,23 @@ pub struct Parts {
 pub struct Specification {
     /// Its nodes, with their edges.
     pub tasks: Vec<SpecifiedTask>,
+    /// The files that they read and write.
+    pub files: Vec<SpecifiedFile>,
+}
+
+/// A file that tasks read or write; only its size is of interest.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+pub struct SpecifiedFile {
+    /// By which tasks name it.
+    pub id: Option<String>,
+    /// Its size.
+    pub size_in_bytes: Option<f64>,
 }
 
 /// A node of the graph.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, expecting = "an object")]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub struct SpecifiedTask {
     /// Unique in the file.
     pub id: Option<String>,
@@ -60,6 +76,8 @@ pub struct SpecifiedTask {
     pub parents: Vec<String>,
     /// The ids of the tasks that run after this one.
     pub children: Vec<String>,
+    /// The ids of the files that it reads.
+    pub input_files: Vec<String>,
 }
 
 /// What was measured.
@@ -131,7 +149,7 @@ fn explain(path: &Path, file: &Limited, error: &serde_json::Error) -> Problem {
         Category::Data => Problem::at(
             path,
             place,
-            format!("this is not WfFormat {SCHEMA}: {what}"),
+            format!("this is neither WfFormat {SCHEMA} nor a trace of `ats run`: {what}"),
             "see https://github.com/wfcommons/WfFormat for the type of each field",
         ),
     }

@@ -99,6 +99,7 @@ mod tests {
             parents: vec![],
             run_time: Duration::from_millis(milliseconds),
             cpu_percent,
+            ..RecordedTask::default()
         }
     }
 

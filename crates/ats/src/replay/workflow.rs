@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use adaptive_task_scheduler::Priority;
+
 /// A workflow run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Workflow {
     /// Its tasks, in an order in which parents come before children.
     pub tasks: Vec<RecordedTask>,
     /// How long the recorded run took as a whole, if the file says.
     pub makespan: Option<Duration>,
+    /// What must be known about the record to judge what comes of it.
+    pub notes: Vec<String>,
 }
 
 /// A task, as it was measured.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordedTask {
     /// Its id in the file.
     pub id: String,
@@ -24,6 +28,16 @@ pub struct RecordedTask {
     pub run_time: Duration,
     /// Percent of one core that it used meanwhile, where the file says.
     pub cpu_percent: Option<f64>,
+    /// How large the files are together that it reads, where the file says.
+    pub input_bytes: Option<u64>,
+    /// Its own priority; that of everything in formats that know none.
+    pub priority: Priority,
+    /// Whether it held a place for what mostly waits, not one for what computes.
+    pub waits: bool,
+    /// Where it stands in the file, which decides between equals.
+    pub place: usize,
+    /// What it was expected to take before it ran, where the file says.
+    pub expected: Option<Duration>,
 }
 
 impl RecordedTask {
@@ -60,6 +74,16 @@ impl Workflow {
         }
         children
     }
+}
+
+/// Where each task comes in an order of them.
+#[must_use]
+pub fn place_in_order(order: &[usize]) -> Vec<usize> {
+    let mut place_of = vec![0; order.len()];
+    for (place, &task) in order.iter().enumerate() {
+        place_of[task] = place;
+    }
+    place_of
 }
 
 /// What tasks of one kind have in common: the name without the number at its end,

@@ -1,0 +1,241 @@
+//! The results for people: a table for each size of machine, and a line of geometric means.
+
+use std::fmt::{self, Formatter};
+use std::path::Path;
+use std::time::Duration;
+
+use anstyle::Style;
+
+use super::arrivals::Process;
+use super::measure::{Outcome, Overall, Row, Summary};
+use super::policy::Policy;
+use crate::text;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Names of files are cut to this width.
+const WIDEST_NAME: usize = 48;
+
+/// Everything that is printed.
+#[derive(Debug)]
+pub struct Table<'a> {
+    rows: &'a [Row],
+    summaries: &'a [Summary],
+    notes: &'a [String],
+    names: Vec<String>,
+    width: usize,
+}
+
+impl<'a> Table<'a> {
+    /// Of these results.
+    #[must_use]
+    pub fn new(rows: &'a [Row], summaries: &'a [Summary], notes: &'a [String]) -> Self {
+        let names: Vec<String> = rows.iter().map(|row| short_name(&row.file)).collect();
+        let lengths = names.iter().map(|name| name.chars().count());
+        Table {
+            rows,
+            summaries,
+            notes,
+            width: lengths.max().unwrap_or(0).max(FOOT.len()),
+            names,
+        }
+    }
+}
+
+const FOOT: &str = "worst over first come";
+
+/// The name of a file without its directory and its ending.
+pub(super) fn short_name(file: &str) -> String {
+    let name = Path::new(file)
+        .file_name()
+        .map_or(file.into(), |name| name.to_string_lossy());
+    let name = name.strip_suffix(".json").unwrap_or(&name);
+    if name.chars().count() <= WIDEST_NAME {
+        return name.to_owned();
+    }
+    // What tells files apart is mostly at the end.
+    let all: Vec<char> = name.chars().collect();
+    let end: String = all[all.len() - WIDEST_NAME + 1..].iter().collect();
+    format!("…{end}")
+}
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "Virtual time: identical workers with one task each, never interrupted; no transfers,"
+        )?;
+        writeln!(
+            f,
+            "and nobody slows anybody down. Makespan over max(critical path, work over cores)."
+        )?;
+        for summary in self.summaries {
+            self.machine(f, summary)?;
+        }
+        for note in self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Table<'_> {
+    fn machine(&self, f: &mut Formatter<'_>, summary: &Summary) -> fmt::Result {
+        let cores = text::count(summary.cores, "core");
+        write!(f, "\n{BOLD}{cores:<width$}{BOLD:#}", width = self.width)?;
+        write!(f, " {:>6} {:>8}", "tasks", "bound")?;
+        for overall in &summary.policies {
+            write!(f, " {:>WIDTH$}", overall.policy.name())?;
+        }
+        writeln!(f)?;
+        for (row, name) in self.of_machine(summary) {
+            self.row(f, row, name)?;
+        }
+        self.foot(f, summary)?;
+        if summary
+            .policies
+            .iter()
+            .any(|one| one.urgent_wait_p99.is_some())
+        {
+            self.urgent(f, summary)?;
+        }
+        Ok(())
+    }
+
+    fn of_machine(&self, summary: &Summary) -> impl Iterator<Item = (&Row, &String)> {
+        let cores = summary.cores;
+        let all = self.rows.iter().zip(&self.names);
+        all.filter(move |(row, _)| row.cores == cores)
+    }
+
+    fn row(&self, f: &mut Formatter<'_>, row: &Row, name: &str) -> fmt::Result {
+        let bound = seconds(row.lower_bound);
+        write!(f, "{name:<width$}", width = self.width)?;
+        write!(f, " {:>6} {bound:>8}", row.tasks)?;
+        for outcome in &row.policies {
+            cell(f, outcome.over_lower_bound)?;
+        }
+        writeln!(f)
+    }
+
+    fn foot(&self, f: &mut Formatter<'_>, summary: &Summary) -> fmt::Result {
+        let workflows = text::count(summary.workflows, "workflow");
+        let first_come = |overall: &Overall| overall.policy == Policy::FirstCome;
+        self.line(f, "geometric mean", &workflows, summary, BOLD, |overall| {
+            overall.geometric_mean
+        })?;
+        if summary.policies.iter().any(first_come) {
+            self.line(f, FOOT, "", summary, DIM, |overall| {
+                overall.worst_over_first_come
+            })?;
+        }
+        Ok(())
+    }
+
+    fn line(
+        &self,
+        f: &mut Formatter<'_>,
+        title: &str,
+        about: &str,
+        summary: &Summary,
+        style: Style,
+        of: impl Fn(&Overall) -> Option<f64>,
+    ) -> fmt::Result {
+        write!(f, "{style}{title:<width$} {about:>15}", width = self.width)?;
+        for overall in &summary.policies {
+            cell(f, of(overall))?;
+        }
+        writeln!(f, "{style:#}")
+    }
+
+    fn urgent(&self, f: &mut Formatter<'_>, summary: &Summary) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<width$} {:>6} {:>8} how long urgent tasks waited: half of them, and 99 in 100",
+            "",
+            "urgent",
+            "size",
+            width = self.width,
+        )?;
+        for (row, name) in self.of_machine(summary) {
+            let Some(arrived) = &row.urgent else { continue };
+            let size = seconds(arrived.mean_size);
+            write!(f, "{name:<width$}", width = self.width)?;
+            write!(f, " {:>6} {size:>8}", arrived.tasks)?;
+            for outcome in &row.policies {
+                write!(f, " {:>WIDTH$}", waits(outcome))?;
+            }
+            writeln!(f)?;
+        }
+        self.line(
+            f,
+            "p50, in mean tasks",
+            "all files",
+            summary,
+            Style::new(),
+            |one| one.urgent_wait_p50,
+        )?;
+        self.line(f, "p99, in mean tasks", "all files", summary, BOLD, |one| {
+            one.urgent_wait_p99
+        })?;
+        self.line(f, "p99 over first come", "", summary, BOLD, |one| {
+            one.urgent_wait_p99_over_first_come
+        })?;
+        self.arrivals(f, summary)
+    }
+
+    fn arrivals(&self, f: &mut Formatter<'_>, summary: &Summary) -> fmt::Result {
+        let mut rows = self.of_machine(summary);
+        let arrived = rows.find_map(|(row, _)| row.urgent.as_ref());
+        let Some(arrived) = arrived else {
+            return Ok(());
+        };
+        write!(
+            f,
+            "{DIM}Poisson arrivals until the bound, sizes exponential, seed {}",
+            arrived.seed
+        )?;
+        if rows.next().is_none() {
+            let process = Process {
+                per_second: arrived.per_second,
+                size: duration(arrived.mean_size),
+            };
+            write!(f, ": {process}")?;
+        }
+        writeln!(f, "; urgent ones are of priority production{DIM:#}")
+    }
+}
+
+/// As wide as the longest name of a policy, and as two times.
+const WIDTH: usize = 15;
+
+fn cell(f: &mut Formatter<'_>, number: Option<f64>) -> fmt::Result {
+    match number {
+        Some(number) => write!(f, " {number:>WIDTH$.3}"),
+        None => write!(f, " {:>WIDTH$}", "-"),
+    }
+}
+
+fn waits(outcome: &Outcome) -> String {
+    match outcome.urgent {
+        Some(urgent) => format!("{} {}", brief(urgent.wait_p50), brief(urgent.wait_p99)),
+        None => "-".to_owned(),
+    }
+}
+
+/// A time in few characters.
+fn brief(time: f64) -> String {
+    if time == 0.0 {
+        return "0".to_owned();
+    }
+    seconds(time).replace(' ', "")
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn seconds(seconds: f64) -> String {
+    text::duration(duration(seconds))
+}
