@@ -11,6 +11,7 @@ use crate::help::manual::ManualOptions;
 use crate::plan::choice::{Choice, Looks};
 use crate::replay::lab::options::LabOptions;
 use crate::text;
+use crate::views::options::ViewOptions;
 
 /// Watch an adaptive task scheduler at work.
 ///
@@ -123,6 +124,9 @@ pub struct RunOptions {
 
     #[command(flatten)]
     pub looks: Looks,
+
+    #[command(flatten)]
+    pub views: ViewOptions,
 }
 
 /// The most commands that may run at once; each holds a thread while it runs.

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod replay;
 pub mod runner;
 pub mod taskfile;
+pub mod views;
 
 pub mod dispatch;
 pub mod graph;

@@ -1,77 +1,246 @@
-//! Progress on stderr: one line redrawn in place on a terminal, plain lines anywhere else.
+//! Progress on stderr: lines redrawn in place on a terminal, plain lines anywhere else.
 //!
-//! Owns what of the status line is on the screen, so that whoever prints a whole line can have it
-//! cleared first. It decides nothing about what is shown.
+//! Owns which lines of progress are on the screen, so that whoever prints a whole line can have
+//! them taken away first. It decides nothing about what is shown.
+//!
+//! Nothing is switched in the terminal that would have to be switched back: no cursor is hidden and
+//! no other screen is used. So a killed process leaves the last progress behind, and no more. A
+//! panic's message comes after the progress was taken away.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The line at the bottom of the terminal that says what is going on.
-#[derive(Debug)]
-pub struct StatusLine {
-    live: bool,
-    shown: bool,
+use unicode_width::UnicodeWidthStr;
+
+/// The size taken where none can be found out.
+const USUAL: Size = Size {
+    width: 80,
+    height: 24,
+};
+
+/// Lines of progress on the screen, for a panic's message and for a way out without destructors.
+static LINES: AtomicUsize = AtomicUsize::new(0);
+
+/// The size of a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Size {
+    /// Columns.
+    pub width: usize,
+    /// Lines.
+    pub height: usize,
 }
 
-impl StatusLine {
-    /// A status line on stderr, live only where it can be redrawn.
+impl Size {
+    /// That of the terminal behind stderr, or what is usual.
     #[must_use]
-    pub fn on_stderr() -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        StatusLine {
-            live: stderr().is_terminal() && !dumb,
-            shown: false,
+    pub fn of_stderr() -> Self {
+        let size = terminal_size::terminal_size_of(stderr());
+        size.map_or(USUAL, |(width, height)| Size {
+            width: width.0.into(),
+            height: height.0.into(),
+        })
+    }
+}
+
+/// Whether lines can be redrawn on stderr.
+#[must_use]
+pub fn is_live() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    stderr().is_terminal() && !dumb
+}
+
+/// Whether the terminal shows more than ASCII, as far as the environment tells.
+#[must_use]
+pub fn shows_unicode() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    // Where nothing is said, the systems of today do.
+    locale.is_none_or(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// Lines at the bottom of the terminal that say what is going on.
+#[derive(Debug)]
+pub struct LiveArea {
+    live: bool,
+    /// How many columns each line on the screen takes.
+    shown: Vec<usize>,
+    last: String,
+}
+
+impl LiveArea {
+    /// An area on stderr; where it is not `live`, only whole lines are printed.
+    #[must_use]
+    pub fn on_stderr(live: bool) -> Self {
+        if live {
+            tidy_up_before_panics();
+        }
+        LiveArea {
+            live,
+            shown: Vec::new(),
+            last: String::new(),
         }
     }
 
-    /// Whether the line can be redrawn, and `show` does anything.
+    /// Whether lines can be redrawn, and `draw` does anything.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.live
     }
 
-    /// Draws the line in place of what it showed before.
-    pub fn show(&mut self, text: &str) {
+    /// Draws these lines in place of those drawn before. None may be wider than the terminal.
+    pub fn draw(&mut self, lines: &[String]) {
         if !self.live {
             return;
         }
-        let width = terminal_size::terminal_size_of(stderr()).map_or(80, |(width, _)| width.0);
-        let line = shorten(text, usize::from(width).saturating_sub(1));
-        // Losing sight of the progress is no reason to stop the work.
-        let _ = write!(stderr(), "\r\x1b[2K{line}");
-        let _ = stderr().flush();
-        self.shown = true;
+        let text = lines.join("\x1b[0m\x1b[K\n");
+        let widths: Vec<usize> = lines.iter().map(|line| columns(line)).collect();
+        if self.shown == widths && self.last == text {
+            return;
+        }
+        // The terminal shows all of it at once, if it knows how; others ignore that.
+        let frame = format!(
+            "\x1b[?2026h{}{text}\x1b[0m\x1b[J\x1b[?2026l",
+            self.back_to_top()
+        );
+        self.shown = widths;
+        self.last = text;
+        LINES.store(self.lines(), Ordering::Relaxed);
+        put(&frame);
     }
 
-    /// Takes the line away, so that whole lines can be printed.
+    /// Takes the lines away, so that whole lines can be printed.
     pub fn clear(&mut self) {
-        if self.shown {
-            let _ = write!(stderr(), "\r\x1b[2K");
-            let _ = stderr().flush();
-            self.shown = false;
+        if !self.shown.is_empty() {
+            put(&format!("{}\x1b[J", self.back_to_top()));
+            self.shown.clear();
+            LINES.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Prints a whole line on stderr, above the status line.
+    /// Prints whole lines on stderr, above the area.
     pub fn print(&mut self, text: &str) {
         self.clear();
         let _ = writeln!(anstream::stderr(), "{text}");
     }
+
+    /// A terminal that has become narrower has wrapped what was drawn.
+    fn lines(&self) -> usize {
+        let width = Size::of_stderr().width.max(1);
+        self.shown
+            .iter()
+            .map(|columns| columns.div_ceil(width).max(1))
+            .sum()
+    }
+
+    fn back_to_top(&self) -> String {
+        back_to_top(self.lines())
+    }
 }
 
-impl Drop for StatusLine {
+impl Drop for LiveArea {
     fn drop(&mut self) {
         self.clear();
     }
 }
 
-/// At most `width` characters, with an ellipsis where something was cut off.
-fn shorten(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
+fn columns(line: &str) -> usize {
+    anstream::adapter::strip_str(line).to_string().width()
+}
+
+/// Moves the cursor from the end of so many lines to their beginning.
+fn back_to_top(lines: usize) -> String {
+    let mut codes = String::new();
+    if lines > 0 {
+        codes.push('\r');
     }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
-    short.push('…');
-    short
+    if lines > 1 {
+        let _ = write!(codes, "\x1b[{}A", lines - 1);
+    }
+    codes
+}
+
+/// Colours go if nobody wants them, what moves the cursor stays.
+fn put(frame: &str) {
+    let colours = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
+    let frame = if colours {
+        frame.to_owned()
+    } else {
+        without_colours(frame)
+    };
+    // Losing sight of the progress is no reason to stop the work.
+    let mut stderr = stderr().lock();
+    let _ = stderr.write_all(frame.as_bytes());
+    let _ = stderr.flush();
+}
+
+/// Takes away the codes `ESC [ ... m`.
+fn without_colours(frame: &str) -> String {
+    let mut parts = frame.split("\x1b[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !(c.is_ascii_digit() || c == ';'));
+        match end {
+            Some(end) if part[end..].starts_with('m') => plain.push_str(&part[end + 1..]),
+            _ => {
+                plain.push_str("\x1b[");
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+/// Takes the lines away from any thread, before the process ends without destructors.
+pub fn tidy_up() {
+    let lines = LINES.swap(0, Ordering::Relaxed);
+    if lines > 0 {
+        put(&format!("{}\x1b[J", back_to_top(lines)));
+    }
+}
+
+fn tidy_up_before_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            tidy_up();
+            usual(panic);
+        }));
+    });
+}
+
+/// The line at the bottom of the terminal that says what is going on.
+#[derive(Debug)]
+pub struct StatusLine(LiveArea);
+
+impl StatusLine {
+    /// A status line on stderr, live only where it can be redrawn.
+    #[must_use]
+    pub fn on_stderr() -> Self {
+        StatusLine(LiveArea::on_stderr(is_live()))
+    }
+
+    /// Whether the line can be redrawn, and `show` does anything.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.0.is_live()
+    }
+
+    /// Draws the line in place of what it showed before.
+    pub fn show(&mut self, text: &str) {
+        let width = Size::of_stderr().width.saturating_sub(1);
+        self.0.draw(&[crate::text::cut(text, width)]);
+    }
+
+    /// Prints a whole line on stderr, above the status line.
+    pub fn print(&mut self, text: &str) {
+        self.0.print(text);
+    }
 }
 
 #[cfg(test)]
@@ -79,9 +248,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_line_is_cut_to_the_width() {
-        assert_eq!(shorten("abcdef", 6), "abcdef");
-        assert_eq!(shorten("abcdefg", 6), "abcde…");
-        assert_eq!(shorten("äöü", 2), "ä…");
+    fn only_colours_are_taken_away() {
+        assert_eq!(
+            without_colours("\r\x1b[2A\x1b[1;31mred\x1b[0m\x1b[K\n\x1b[?2026lend\x1b[J"),
+            "\r\x1b[2Ared\x1b[K\n\x1b[?2026lend\x1b[J"
+        );
+    }
+
+    #[test]
+    fn the_cursor_goes_back_as_far_as_lines_were_drawn() {
+        assert_eq!(back_to_top(0), "");
+        assert_eq!(back_to_top(1), "\r");
+        assert_eq!(back_to_top(3), "\r\x1b[2A");
     }
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// Text from a file or an argument, with everything escaped that could steer a terminal.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -24,6 +26,34 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// How many columns a text takes.
+#[must_use]
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// A text that takes at most so many columns, with an ellipsis where something was cut off.
+#[must_use]
+pub fn cut(text: &str, limit: usize) -> String {
+    if columns(text) <= limit {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    let mut left = limit.saturating_sub(1);
+    for character in text.chars() {
+        let width = character.width().unwrap_or(0);
+        if width > left {
+            break;
+        }
+        left -= width;
+        short.push(character);
+    }
+    if limit > 0 {
+        short.push('…');
+    }
+    short
 }
 
 /// A duration with three significant figures and a unit that suits it.
@@ -52,6 +82,23 @@ pub fn duration(duration: Duration) -> String {
         _ => 2,
     };
     format!("{number:.decimals$} {unit}")
+}
+
+/// A duration as on a clock that is looked at while it runs: whole seconds from ten on.
+#[must_use]
+pub fn clock(duration: Duration) -> String {
+    let (seconds, tenths) = (duration.as_secs(), duration.subsec_millis() / 100);
+    match seconds {
+        0..10 => format!("{seconds}.{tenths} s"),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
+        _ => format!(
+            "{}:{:02}:{:02} h",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        ),
+    }
 }
 
 /// `1 task`, `2 tasks`.
@@ -123,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_shows_no_more_than_can_be_read() {
+        let cases = [
+            (0, "0.0 s"),
+            (9_990, "9.9 s"),
+            (10_900, "10 s"),
+            (125_000, "2:05 min"),
+            (3_723_000, "1:02:03 h"),
+        ];
+        for (milliseconds, expected) in cases {
+            assert_eq!(clock(Duration::from_millis(milliseconds)), expected);
+        }
+    }
+
+    #[test]
     fn numbers_are_grouped_and_counted() {
         assert_eq!(count(1, "task"), "1 task");
         assert_eq!(count(0, "task"), "0 tasks");
@@ -136,5 +197,23 @@ mod tests {
         assert_eq!(nearest("complie", names), Some("compile"));
         assert_eq!(nearest("Test", names), Some("test"));
         assert_eq!(nearest("deploy", names), None);
+    }
+
+    #[test]
+    fn what_is_too_wide_is_cut() {
+        let cases = [
+            ("abcdef", 6, "abcdef"),
+            ("abcdefg", 6, "abcde…"),
+            ("äöü", 2, "ä…"),
+            // Each of these takes two columns.
+            ("漢字漢字", 8, "漢字漢字"),
+            ("漢字漢字", 6, "漢字…"),
+            ("漢字", 1, "…"),
+            ("a", 0, ""),
+        ];
+        for (text, limit, expected) in cases {
+            assert_eq!(cut(text, limit), expected);
+            assert!(columns(expected) <= limit);
+        }
     }
 }

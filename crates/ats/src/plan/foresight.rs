@@ -72,12 +72,6 @@ impl Foresight {
     }
 }
 
-/// What the file itself knows of how long its tasks take.
-#[must_use]
-pub fn known(tasks: &[Task]) -> Vec<Option<Duration>> {
-    tasks.iter().map(|task| task.expected).collect()
-}
-
 fn weights(tasks: &[Task], expected: &[Option<Duration>]) -> Vec<Duration> {
     let weight = |(task, expected): (&Task, &Option<Duration>)| match (&task.action, expected) {
         (_, Some(expected)) => *expected,

@@ -11,13 +11,15 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::group;
 use super::job::Job;
-use super::note::Note;
+use super::note::{Event, Note};
 use super::plan;
 use super::process::Recipe;
 use super::report::Report;
 use super::stop::{Level, Stop};
+use crate::cli::RunOptions;
 use crate::exit::{Exit, Failure};
 use crate::taskfile::model::{Task, TaskFile};
+use crate::views::tasks::number;
 
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -26,7 +28,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// The scheduler could not be started, or a task was lost.
-pub fn execute(file: TaskFile, jobs: usize, keep_going: bool) -> Result<Exit, Failure> {
+pub fn execute(file: TaskFile, jobs: usize, options: &RunOptions) -> Result<Exit, Failure> {
     // The commands have the cores. Ageing is for runs without an end; here every task has its
     // turn, and the order of the priorities is what was asked for.
     let scheduler = Scheduler::builder()
@@ -40,28 +42,30 @@ pub fn execute(file: TaskFile, jobs: usize, keep_going: bool) -> Result<Exit, Fa
     let stop = Stop::default();
     stop.listen(scheduler.runtime())
         .map_err(|error| Failure::internal("listening to signals", error))?;
-    let names = file.tasks.iter().map(|task| task.name.clone()).collect();
-    let mut report = Report::new(names);
+    let mut report = Report::open(&options.views, &file, jobs)?;
+    let start = Instant::now();
     let (notes, told) = unbounded_channel();
     let run = Run {
         scheduler: &scheduler,
         file: &file,
-        keep_going,
+        keep_going: options.keep_going,
         stop: &stop,
-        start: Instant::now(),
+        start,
     };
     let handles = run.spawn_all(jobs, &notes);
     drop(notes);
-    let places = handles
+    let places: HashMap<TaskId, usize> = handles
         .iter()
         .enumerate()
         .map(|(place, handle)| (handle.id(), place))
         .collect();
-    let ends = scheduler.block_on(watch(&mut report, handles, told, &stop));
-    report.summary(|task| root_of(&ends[task], &places));
+    let ends = scheduler.block_on(watch(&mut report, handles, told, &stop, start));
+    for (task, end) in ends.iter().enumerate() {
+        never_run(task, end, &places, &mut report);
+    }
     scheduler.block_on(scheduler.shutdown(Duration::from_secs(1)));
     lost(&ends)?;
-    Ok(stop.signal().unwrap_or_else(|| report.state().exit()))
+    Ok(report.finish(stop.signal()))
 }
 
 type End = Result<(), TaskError>;
@@ -159,6 +163,7 @@ async fn watch(
     handles: Vec<TaskHandle<()>>,
     mut told: UnboundedReceiver<Note>,
     stop: &Stop,
+    start: Instant,
 ) -> Vec<End> {
     let mut all = std::pin::pin!(async {
         let mut ends = Vec::with_capacity(handles.len());
@@ -174,23 +179,54 @@ async fn watch(
         tokio::select! {
             level = stop.above(known) => {
                 known = level;
-                report.stopping(level);
+                let at = start.elapsed();
+                report.take(Note { at, event: Event::Stopping { level } });
             }
-            Some(note) = told.recv() => report.take(note),
+            Some(note) = told.recv() => tell(report, note),
             ends = &mut all => break ends,
-            _ = redraw.tick(), if report.is_live() => report.draw(),
+            _ = redraw.tick() => report.draw(),
         }
     };
     while let Ok(note) = told.try_recv() {
-        report.take(note);
+        tell(report, note);
     }
     ends
 }
 
-/// The task whose own failure is why this one did not run.
-fn root_of(end: &End, places: &HashMap<TaskId, usize>) -> Option<usize> {
-    let error = end.as_ref().err().filter(|error| error.is_dependency())?;
-    places.get(&error.root_cause().task()).copied()
+/// What a task has printed is told before its end, where that is asked for.
+fn tell(report: &mut Report, mut note: Note) {
+    if let Event::Ended { task, output, .. } = &mut note.event
+        && report.wants_output()
+    {
+        let mut bytes = Vec::new();
+        let _ = output.copy(&mut bytes);
+        let (at, task) = (note.at, *task);
+        report.take(Note {
+            at,
+            event: Event::Output { task, bytes },
+        });
+    }
+    report.take(note);
+}
+
+/// Tells of a task that never ran, and whose failure was the reason.
+fn never_run(task: usize, end: &End, places: &HashMap<TaskId, usize>, report: &mut Report) {
+    let Err(error) = end else { return };
+    let root = places.get(&error.root_cause().task()).copied();
+    let root = root.filter(|_| error.is_dependency());
+    if report.state().course(number(task)).phase.is_over() {
+        return;
+    }
+    let root = root.filter(|&root| report.state().course(number(root)).began().is_some());
+    let at = report
+        .state()
+        .course(number(task))
+        .ended
+        .unwrap_or_default();
+    report.take(Note {
+        at,
+        event: Event::NeverRun { task, root },
+    });
 }
 
 /// A task that ended in any way but the ones we know was lost by the scheduler or by us.

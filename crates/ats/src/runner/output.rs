@@ -29,6 +29,18 @@ impl Output {
         }
     }
 
+    /// Adds what was printed.
+    #[cfg(test)]
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).expect("room in memory");
+    }
+
+    /// Whether nothing was printed.
+    #[must_use]
+    pub fn is_empty(&mut self) -> bool {
+        matches!(self.0.seek(io::SeekFrom::End(0)), Ok(0))
+    }
+
     /// Copies everything to `to`; returns the last byte.
     ///
     /// # Errors

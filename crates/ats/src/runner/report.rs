@@ -1,148 +1,200 @@
-//! What people see of a run: the outputs on stdout, each whole; everything else on stderr.
+//! What people see of a run, and what is kept of it: told by notes, it keeps the state, and hands
+//! each event to those who asked for it.
+//!
+//! What tasks print goes to stdout, each task's undivided; everything else goes to stderr. With
+//! `--output json` everything goes to stdout, and only warnings to stderr.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use anstyle::{AnsiColor, Style};
-
-use super::group::GRACE;
 use super::note::{Event, Note};
 use super::output::Output;
-use super::process::Ending;
-use super::state::{Failed, RunState};
-use super::stop::Level;
-use crate::terminal::StatusLine;
-use crate::text::{self, printable};
+use crate::exit::{Exit, Failure};
+use crate::input::shown;
+use crate::taskfile::model::TaskFile;
+use crate::terminal::{self, LiveArea, Size};
+use crate::views::json::Stream;
+use crate::views::logs::Logs;
+use crate::views::options::{Mode, ViewOptions};
+use crate::views::plain;
+use crate::views::profile::Profile;
+use crate::views::screen::{Look, screen};
+use crate::views::state::State;
+use crate::views::style::{ASCII, UNICODE, WARN};
+use crate::views::summary::{Totals, summary};
+use crate::views::tasks::{Tasks, number, shape};
+use crate::views::trace::trace;
 
-/// How many of a failed task's last lines the summary repeats.
-const LAST_LINES: usize = 20;
+/// A log in which nothing is written for so long gets a sign of life.
+const SILENCE: Duration = Duration::from_secs(60);
 
-/// How many names are listed before the rest is only counted.
-const NAMES: usize = 20;
-
-const BOLD: Style = Style::new().bold();
-const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
-const BAD: Style = Style::new()
-    .bold()
-    .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
-const WARN: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
-
-/// Shows a run while it goes on, and sums it up.
+/// Shows a run while it goes on, sums it up, and keeps what is to be kept.
 #[derive(Debug)]
 pub struct Report {
-    names: Vec<String>,
-    state: RunState,
-    status: StatusLine,
+    state: State,
+    area: LiveArea,
+    /// With `--output json`.
+    stream: Option<Stream>,
+    logs: Option<Logs>,
+    trace: Option<Kept>,
+    profile: Profile,
     start: Instant,
+    last_line: Instant,
     /// Stdout was closed by whoever read it.
     closed: bool,
 }
 
 impl Report {
-    /// A run of tasks with these names.
-    #[must_use]
-    pub fn new(names: Vec<String>) -> Self {
-        Report {
-            state: RunState::of(names.len()),
-            names: names
-                .iter()
-                .map(|name| printable(name).into_owned())
-                .collect(),
-            status: StatusLine::on_stderr(),
+    /// For a run of this file's tasks, so many at once, that begins now.
+    ///
+    /// # Errors
+    ///
+    /// A file or directory that was asked for cannot be made.
+    pub fn open(options: &ViewOptions, file: &TaskFile, jobs: usize) -> Result<Self, Failure> {
+        let (profile, warning) = Profile::open(options, &file.source);
+        let tasks = Tasks::of(file, shape(&file.tasks), profile.durations(), jobs);
+        let live = match options.output {
+            Mode::Auto => terminal::is_live(),
+            Mode::Live => true,
+            Mode::Plain | Mode::Json => false,
+        };
+        let mut report = Report {
+            state: State::of(tasks),
+            area: LiveArea::on_stderr(live),
+            stream: (options.output == Mode::Json).then(Stream::default),
+            logs: options.log_dir.as_deref().map(logs).transpose()?,
+            trace: options.trace.as_deref().map(Kept::create).transpose()?,
+            profile,
             start: Instant::now(),
+            last_line: Instant::now(),
             closed: false,
+        };
+        if let Some(warning) = warning {
+            report.warn(&warning);
         }
+        if report.stream.is_some() {
+            report.put(Stream::beginning(report.state.tasks()).as_bytes());
+        }
+        Ok(report)
+    }
+
+    /// How long each task is expected to take, in the order of the file.
+    #[must_use]
+    pub fn expected(&self) -> Vec<Duration> {
+        let tasks = self.state.tasks().iter();
+        tasks.map(|(_, known)| known.guess.mean).collect()
     }
 
     /// What has happened so far.
     #[must_use]
-    pub fn state(&self) -> &RunState {
+    pub fn state(&self) -> &State {
         &self.state
     }
 
     /// Whether [`Event::Output`] is worth telling.
     #[must_use]
     pub fn wants_output(&self) -> bool {
-        false
-    }
-
-    /// Whether [`Report::draw`] does anything.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        self.status.is_live()
+        self.stream.is_some() || self.logs.is_some()
     }
 
     /// Takes in what has happened, and prints what is worth it.
-    pub fn take(&mut self, note: Note) {
-        match note.event {
-            Event::Started { task, .. } => {
-                self.state.start(task);
-                // On a terminal the status line says so.
-                if !self.is_live() {
-                    self.status.print(&format!("start   {}", self.names[task]));
-                }
-            }
-            Event::Retrying {
-                task, ending, left, ..
-            } => {
-                let left = text::count(left as usize, "attempt");
-                let name = &self.names[task];
-                self.status.print(&format!(
-                    "{WARN}retry{WARN:#}   {name}: {ending}, {left} left"
-                ));
-            }
-            Event::Ended {
-                task,
-                ending,
-                took,
-                attempts,
-                output,
-                ..
-            } => {
-                self.ended(task, ending, took, attempts, output);
-            }
-            _ => {}
+    pub fn take(&mut self, mut note: Note) {
+        self.state.take(&mut note);
+        if let Some(stream) = &mut self.stream {
+            let lines = stream.lines(self.state.tasks(), &note);
+            self.put(lines.as_bytes());
+        } else if let Some(line) = plain::line(&self.state, &note.event, self.area.is_live()) {
+            self.print(&line);
+        }
+        self.log(&note.event);
+        if let (Event::Ended { mut output, .. }, None) = (note.event, &self.stream) {
+            self.print_output(&mut output);
         }
     }
 
-    fn ended(
-        &mut self,
-        task: usize,
-        ending: Ending,
-        took: Duration,
-        attempts: u32,
-        mut output: Output,
-    ) {
-        let last_lines = match ending {
-            Ending::Success => vec![],
-            _ => output.last_lines(LAST_LINES),
+    fn log(&mut self, event: &Event) {
+        let Some(logs) = &mut self.logs else { return };
+        let kept = match event {
+            Event::Started { task, attempt, .. } => {
+                let name = &self.state.tasks().get(number(*task)).name;
+                logs.started(*task, name, *attempt)
+            }
+            Event::Output { task, bytes } => logs.printed(*task, bytes),
+            Event::Ended { task, .. } => {
+                logs.ended(*task);
+                Ok(())
+            }
+            _ => Ok(()),
         };
-        let name = self.names[task].clone();
-        if ending == Ending::Success {
-            self.state.succeed(task);
-            let took = text::duration(took);
-            self.status
-                .print(&format!("{GOOD}done{GOOD:#}    {name}  {took}"));
-        } else {
-            let failed = Failed {
-                ending,
-                took,
-                attempts,
-                last_lines,
-            };
-            let line = format!("{BAD}failed{BAD:#}  {name}: {}", how(&failed));
-            self.state.fail(task, failed);
-            self.status.print(&line);
+        if let Err(error) = kept {
+            let directory = shown(logs.directory());
+            self.logs = None;
+            self.warn(&format!(
+                "{directory}: logs cannot be written any more: {error}"
+            ));
         }
-        self.print_output(&mut output);
+    }
+
+    /// Shows how the run stands now; to be called about ten times in a second.
+    pub fn draw(&mut self) {
+        if self.area.is_live() {
+            let size = Size::of_stderr();
+            let look = Look {
+                // A full last column makes some terminals begin a new line.
+                width: size.width.saturating_sub(1),
+                height: size.height,
+                signs: if terminal::shows_unicode() {
+                    UNICODE
+                } else {
+                    ASCII
+                },
+            };
+            self.area
+                .draw(&screen(&self.state, self.start.elapsed(), look));
+        } else if self.stream.is_none() && self.last_line.elapsed() >= SILENCE {
+            let line = plain::still(&self.state, self.start.elapsed());
+            self.last_line = Instant::now();
+            line.into_iter().for_each(|line| self.print(&line));
+        }
+    }
+
+    /// Sums the run up and keeps what is to be kept; returns how the process ends. A signal that
+    /// ended the run decides that.
+    pub fn finish(&mut self, signal: Option<Exit>) -> Exit {
+        let took = self.start.elapsed();
+        let exit = signal.unwrap_or_else(|| self.state.exit());
+        if self.stream.is_some() {
+            let end = Stream::end(&Totals::of(&self.state), exit, took);
+            self.put(end.as_bytes());
+        } else {
+            self.print(&summary(&self.state, took));
+        }
+        if let Some(kept) = self.trace.take()
+            && let Err(warning) = kept.write(trace(&self.state, took).as_bytes())
+        {
+            self.warn(&warning);
+        }
+        if let Err(error) = self.profile.learn(&self.state.taught()) {
+            self.warn(&format!("learned durations cannot be kept: {error}"));
+        }
+        exit
+    }
+
+    fn print(&mut self, text: &str) {
+        self.area.print(text);
+        self.last_line = Instant::now();
+    }
+
+    fn warn(&mut self, what: &str) {
+        self.print(&format!("{WARN}warning:{WARN:#} {what}"));
     }
 
     /// The whole output of a task, as it was, undivided.
     fn print_output(&mut self, output: &mut Output) {
-        if self.closed {
+        if self.closed || output.is_empty() {
             return;
         }
+        self.area.clear();
         let mut out = io::stdout().lock();
         let copied = output.copy(&mut out).and_then(|last| {
             // So that on a terminal the next line does not stick to an unfinished one.
@@ -152,139 +204,68 @@ impl Report {
             out.flush()
         });
         drop(out);
-        if let Err(error) = copied {
-            // The tasks' work is worth finishing even if nobody reads about it.
-            self.closed = true;
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                self.status.print(&format!(
-                    "{WARN}output cannot be printed any more: {error}{WARN:#}"
-                ));
-            }
+        self.printed(copied);
+    }
+
+    /// Lines on stdout.
+    fn put(&mut self, lines: &[u8]) {
+        if !self.closed && !lines.is_empty() {
+            let mut out = io::stdout().lock();
+            let put = out.write_all(lines).and_then(|()| out.flush());
+            drop(out);
+            self.printed(put);
         }
     }
 
-    /// Draws the status line anew.
-    pub fn draw(&mut self) {
-        let running: Vec<&str> = self
-            .state
-            .running()
-            .map(|task| self.names[task].as_str())
-            .collect();
-        let failed = match self.state.failed().count() {
-            0 => String::new(),
-            failed => format!(", {failed} failed"),
-        };
-        let line = format!(
-            "{} of {} ended{failed}, {}, running: {}",
-            self.state.ended(),
-            self.state.total(),
-            text::duration(self.start.elapsed()),
-            if running.is_empty() {
-                "nothing".into()
-            } else {
-                running.join(", ")
-            },
-        );
-        self.status.show(&line);
-    }
-
-    /// Says what a signal does.
-    pub fn stopping(&mut self, level: Level) {
-        let commands = text::count(self.state.running().count(), "command");
-        let grace = text::duration(GRACE);
-        match level {
-            Level::Gently => self.status.print(&format!(
-                "{WARN}stopping {commands}{WARN:#}; killing what still runs after {grace}, or at once when asked again"
-            )),
-            Level::AtOnce => self.status.print(&format!("{WARN}killing {commands}{WARN:#}")),
-            Level::Go | Level::NoMore => {}
-        }
-    }
-
-    /// Sums the run up: the first failure first, then the others, then what never started and why.
-    pub fn summary(&mut self, reason: impl Fn(usize) -> Option<usize>) {
-        let lines = self.summary_lines(reason);
-        self.status.print(lines.trim_end());
-    }
-
-    fn summary_lines(&self, reason: impl Fn(usize) -> Option<usize>) -> String {
-        let mut lines = String::new();
-        for (place, (task, failed)) in self.state.failed().enumerate() {
-            let (name, how) = (&self.names[task], how(failed));
-            if place == 0 {
-                let _ = writeln!(lines, "{BAD}first failure: {name}{BAD:#}: {how}");
-                for line in &failed.last_lines {
-                    let _ = writeln!(lines, "    | {line}");
-                }
-            } else {
-                let _ = writeln!(lines, "{BAD}also failed: {name}{BAD:#}: {how}");
-            }
-        }
-        let stopped = self.state.stopped();
-        if !stopped.is_empty() {
-            let _ = writeln!(lines, "{WARN}stopped:{WARN:#} {}", self.list(stopped));
-        }
-        let never = self.state.never_started(reason);
-        let because = self.state.failed().map(|(task, _)| task);
-        for root in because.chain(stopped.iter().copied()) {
-            if let Some(skipped) = never.get(&Some(root)) {
-                let (root, skipped) = (&self.names[root], self.list(skipped));
-                let _ = writeln!(lines, "{WARN}skipped because of {root}:{WARN:#} {skipped}");
-            }
-        }
-        if let Some(rest) = never.get(&None) {
-            let _ = writeln!(lines, "{WARN}not started:{WARN:#} {}", self.list(rest));
-        }
-        let _ = writeln!(lines, "{BOLD}{}{BOLD:#}", self.tally(&never));
-        lines
-    }
-
-    fn tally(&self, never: &std::collections::HashMap<Option<usize>, Vec<usize>>) -> String {
-        let count = |skipped: bool| {
-            let groups = never.iter().filter(|(root, _)| root.is_some() == skipped);
-            groups.map(|(_, tasks)| tasks.len()).sum::<usize>()
-        };
-        let parts = [
-            (self.state.failed().count(), "failed"),
-            (self.state.stopped().len(), "stopped"),
-            (count(true), "skipped"),
-            (count(false), "not started"),
-        ];
-        let total = text::count(self.state.total(), "task");
-        let mut tally = format!("{} of {total} done", self.state.done());
-        for (number, what) in parts.iter().filter(|(number, _)| *number > 0) {
-            let _ = write!(tally, ", {number} {what}");
-        }
-        format!("{tally}, in {}", text::duration(self.start.elapsed()))
-    }
-
-    fn list(&self, tasks: &[usize]) -> String {
-        let names: Vec<&str> = tasks
-            .iter()
-            .take(NAMES)
-            .map(|&task| self.names[task].as_str())
-            .collect();
-        match tasks.len().saturating_sub(NAMES) {
-            0 => names.join(", "),
-            more => format!("{} and {more} more", names.join(", ")),
+    fn printed(&mut self, printed: io::Result<()>) {
+        let Err(error) = printed else { return };
+        // The tasks' work is worth finishing even if nobody reads about it.
+        self.closed = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.warn(&format!("output cannot be printed any more: {error}"));
         }
     }
 }
 
-fn how(failed: &Failed) -> String {
-    let Failed {
-        ending,
-        took,
-        attempts,
-        ..
-    } = failed;
-    let mut how = ending.to_string();
-    let obvious = matches!(ending, Ending::TimedOut(_) | Ending::Broken(_));
-    if !obvious || *attempts > 1 {
-        let _ = write!(how, ", after {}", text::duration(*took));
+fn logs(directory: &std::path::Path) -> Result<Logs, Failure> {
+    Logs::open(directory).map_err(|error| unwritable(directory, &error))
+}
+
+fn unwritable(path: &std::path::Path, error: &io::Error) -> Failure {
+    let path = shown(path);
+    Failure::Usage(format!(
+        "error: {path}: cannot be written to: {error}\n  help: name a place that is yours to write to"
+    ))
+}
+
+/// A file that is written at the end, and was known to be possible at the beginning.
+#[derive(Debug)]
+struct Kept {
+    path: std::path::PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl Kept {
+    fn create(path: &std::path::Path) -> Result<Self, Failure> {
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let directory = parent.unwrap_or(std::path::Path::new("."));
+        let file = tempfile::Builder::new()
+            .prefix(".ats-")
+            .tempfile_in(directory);
+        Ok(Kept {
+            path: path.to_owned(),
+            file: file.map_err(|error| unwritable(path, &error))?,
+        })
     }
-    if *attempts > 1 {
-        let _ = write!(how, " and {attempts} attempts");
+
+    /// Nobody sees half of it.
+    fn write(mut self, content: &[u8]) -> Result<(), String> {
+        let written = self.file.write_all(content);
+        let kept =
+            written.and_then(|()| self.file.persist(&self.path).map_err(|error| error.error));
+        kept.map(drop)
+            .map_err(|error| format!("{}: cannot be written: {error}", shown(&self.path)))
     }
-    how
 }

@@ -53,6 +53,8 @@ pub(crate) fn ats<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Command {
         .env_remove("RUST_BACKTRACE")
         .env_remove("COLUMNS")
         .env_remove("CLICOLOR_FORCE")
+        // Nothing that a test teaches is for whoever runs the tests.
+        .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
