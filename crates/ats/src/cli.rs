@@ -31,7 +31,11 @@ impl Arguments {
     /// Reads this process's arguments; help, version and mistakes end the process here.
     #[must_use]
     pub fn read() -> Self {
-        Self::parse()
+        #[cfg(target_os = "linux")]
+        let given = crate::runner::guard::arguments();
+        #[cfg(not(target_os = "linux"))]
+        let given = std::env::args_os();
+        Self::parse_from(given)
     }
 
     /// The command asked for, `demo` when none was.
@@ -122,6 +126,14 @@ pub struct RunOptions {
     #[arg(short, long)]
     pub keep_going: bool,
 
+    /// After a failure, stop what still runs
+    #[arg(long, conflicts_with = "keep_going")]
+    pub stop_at_once: bool,
+
+    /// Pause unimportant commands while more important ones would have to wait for a place
+    #[arg(long)]
+    pub preempt: bool,
+
     #[command(flatten)]
     pub looks: Looks,
 
@@ -129,7 +141,7 @@ pub struct RunOptions {
     pub views: ViewOptions,
 }
 
-/// The most commands that may run at once; each holds a thread while it runs.
+/// The most commands that may run at once.
 pub const MAX_JOBS: i64 = 256;
 
 /// The form of results.

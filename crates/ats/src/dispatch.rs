@@ -151,6 +151,8 @@ pub struct Dispatcher {
     left: usize,
     /// Counts what happens, so that earlier and later can be told apart.
     count: u64,
+    /// What has become ready and was not told yet.
+    newly_ready: Vec<u32>,
 }
 
 impl Dispatcher {
@@ -181,6 +183,7 @@ impl Dispatcher {
             preempt: limits.preempt,
             open: Open::All,
             count: 0,
+            newly_ready: Vec::new(),
         };
         dispatcher.find_latest_starts();
         for task in 0..dispatcher.nodes.len() as u32 {
@@ -261,6 +264,9 @@ impl Dispatcher {
     fn make_ready(&mut self, task: u32) {
         self.nodes[task as usize].standing = Standing::Ready;
         self.nodes[task as usize].since = self.count;
+        if !self.nodes[task as usize].begun {
+            self.newly_ready.push(task);
+        }
         self.queue(task);
     }
 
@@ -414,6 +420,11 @@ impl Dispatcher {
                 latest_end.saturating_sub(facts.rank.saturating_sub(rest))
             };
         }
+    }
+
+    /// What has become ready since this was last asked, each task once.
+    pub fn take_newly_ready(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.newly_ready)
     }
 
     /// Whether every task is over or will never run.

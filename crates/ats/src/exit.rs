@@ -35,6 +35,17 @@ pub enum Exit {
     Terminated,
 }
 
+/// All of them.
+const ALL: [Exit; 7] = [
+    Exit::Success,
+    Exit::TaskFailed,
+    Exit::Usage,
+    Exit::Internal,
+    Exit::TimedOut,
+    Exit::Interrupted,
+    Exit::Terminated,
+];
+
 impl Exit {
     /// The number that the process leaves with.
     #[must_use]
@@ -48,6 +59,14 @@ impl Exit {
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
         }
+    }
+
+    /// What a process of this program meant that left with this number.
+    #[must_use]
+    pub fn of_code(code: i32) -> Self {
+        let known = ALL.into_iter();
+        let mut fitting = known.filter(|exit| i32::from(exit.code()) == code);
+        fitting.next().unwrap_or(Exit::Internal)
     }
 }
 
@@ -108,16 +127,6 @@ fn explain(failure: &Failure) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ALL: [Exit; 7] = [
-        Exit::Success,
-        Exit::TaskFailed,
-        Exit::Usage,
-        Exit::Internal,
-        Exit::TimedOut,
-        Exit::Interrupted,
-        Exit::Terminated,
-    ];
 
     #[test]
     fn help_and_readme_list_every_code() {

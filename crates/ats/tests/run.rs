@@ -60,7 +60,7 @@ priority = "production"
 fn one_job_runs_the_most_important_first_and_what_it_needs() {
     let (run, _) = run(PRIORITIES, &["-j1"]);
     let order: Vec<&str> = run.stdout.lines().collect();
-    let expected = ["alarm", "lint", "fetch", "build", "deploy", "clean", "docs"];
+    let expected = ["alarm", "fetch", "lint", "build", "deploy", "clean", "docs"];
     assert_eq!(order, expected, "{}", run.stderr);
     run.expect_code(0);
 }
@@ -222,12 +222,17 @@ fn a_large_output_comes_whole() {
 }
 
 #[test]
-fn what_stays_in_the_background_does_not_hold_the_run_up() {
-    let (run, place) = run("[tasks.start]\nrun = \"sleep 60 & echo $! > pid\"", &[]);
-    let pid = pid_in(&place.path("pid"));
-    // It was meant to go on; the test has no more use for it.
-    assert!(is_running(pid));
-    kill_process(pid, Signal::KILL).unwrap();
+fn what_stays_in_the_background_serves_later_tasks_and_ends_with_the_run() {
+    let tasks = r#"
+[tasks.serve]
+run = "sleep 60 & echo $! > server; setsid sleep 60 & echo $! > daemon"
+[tasks.use]
+run = "kill -0 $(cat server) && kill -0 $(cat daemon) && echo served"
+needs = ["serve"]
+"#;
+    let (run, place) = run(tasks, &[]);
+    assert_eq!(run.stdout, "served\n");
+    assert_gone(&place, &["server", "daemon"]);
     run.expect_code(0);
 }
 

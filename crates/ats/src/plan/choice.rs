@@ -64,6 +64,14 @@ pub struct Looks {
     pub list: bool,
 }
 
+impl Looks {
+    /// Whether something is only to be looked at, and nothing run.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.list || self.dry_run.is_some() || self.graph.is_some()
+    }
+}
+
 impl Choice {
     /// Reads the file and keeps what was chosen.
     ///

@@ -1,129 +1,296 @@
-//! One task of the file as one task of the scheduler: it holds its place on the blocking lane
-//! until the command, with all its retries, has ended.
+//! One task under way: which step it is at, what it has printed, and how often it was tried. Pure
+//! but for the pipe that it owns.
 //!
-//! The lane has as many places as there are jobs, so which command starts next is the scheduler's
-//! decision and nobody else's. The command itself is watched from the Tokio runtime; the place is
-//! held by waiting for that.
+//! ```text
+//! condition -> checking -> command -> recording -> over
+//!                          ^     |
+//!               queued ----'     '-> resting -> queued
+//! ```
+//!
+//! Whoever moves a job from step to step starts and stops processes; this file knows the times.
+//! Time during which a process is paused does not count, neither against its limit nor as
+//! time taken.
 
-use std::fmt;
-use std::sync::mpsc;
+use std::io::PipeReader;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::UnboundedSender;
+use rustix::process::Pid;
 
-use super::note::{Event, Note};
+use super::children::{GRACE, LOOK};
+use super::ending::Ending;
 use super::output::Output;
-use super::process::{Ending, Recipe, attempt};
-use super::stop::{Level, Stop};
+use super::process::Started;
 
-/// Why a job ends as failed. Details have gone with its note.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unsuccessful {
-    /// The command failed.
-    Failed,
-    /// The run was stopped before its turn came.
-    NotStarted,
-}
+/// How long after a command's end its output may still arrive.
+pub const LAST_WORDS: Duration = Duration::from_millis(100);
 
-impl fmt::Display for Unsuccessful {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Unsuccessful::Failed => "the command failed",
-            Unsuccessful::NotStarted => "the run was stopped before",
-        })
-    }
-}
+/// A pipe is not listened to before a command is so old: most are over by then, and being woken for
+/// the end of the pipe and then again for that of the process is one time too many. What a young
+/// command prints waits in the pipe.
+const LISTEN_AFTER: Duration = Duration::from_millis(3);
 
-impl std::error::Error for Unsuccessful {}
-
-/// A task of the file, ready to be run.
+/// A task under way.
 #[derive(Debug)]
 pub struct Job {
-    /// Its place in the file.
-    pub task: usize,
-    /// Its command.
-    pub recipe: Recipe,
-    /// How often the command may be tried again.
-    pub retries: u32,
-    /// Whether its failure leaves the rest of the run alone.
-    pub keep_going: bool,
-    /// Whom to obey.
-    pub stop: Stop,
-    /// When the run began.
-    pub begin: Instant,
-    /// Whom to tell.
-    pub notes: UnboundedSender<Note>,
-    /// Where its command is watched.
-    pub runtime: Handle,
+    /// What it is doing.
+    pub step: Step,
+    /// What its attempts have printed.
+    pub output: Output,
+    /// How many attempts there were, the present one included.
+    pub attempts: u32,
+    /// How long those took that are over.
+    pub took: Duration,
+    /// CPU time of all its processes so far.
+    pub cpu: Duration,
+    /// Whether it gave its place to a more important one.
+    pub is_paused: bool,
+}
+
+/// What a task under way is doing.
+#[derive(Debug)]
+pub enum Step {
+    /// It is being found out whether it has to run.
+    Checking,
+    /// A process decides whether it runs.
+    Condition(Attempt),
+    /// Its command runs.
+    Command(Attempt),
+    /// It has worked, and it is being written down what it left.
+    Recording,
+    /// It waits until the next attempt is due.
+    Resting {
+        /// When that is.
+        until: Instant,
+    },
+    /// It waits for a place for its next attempt.
+    Queued,
+}
+
+/// A process that runs for a task.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The process, and the group that it leads.
+    pub pid: Pid,
+    /// Where its output comes from, until that has ended.
+    pub pipe: Option<PipeReader>,
+    began: Instant,
+    limit: Option<Duration>,
+    paused: Option<Instant>,
+    /// How long it has been paused before.
+    pauses: Duration,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Running,
+    /// It was asked to end, for this reason, and is killed at that time.
+    Stopping {
+        ending: Ending,
+        kill_at: Instant,
+        /// The command itself has been waited for; what is left is its group.
+        leader_ended: bool,
+        killed: bool,
+    },
+    /// It has ended; its output may still come until then.
+    Ended {
+        ending: Ending,
+        until: Instant,
+    },
+}
+
+/// What an attempt needs by now.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Due {
+    /// Nothing.
+    Nothing,
+    /// It has taken too long, and has to be asked to end.
+    Limit(Duration),
+    /// It did not end when it was asked to, and has to be killed.
+    Kill,
+    /// It may be that its group is empty by now.
+    LookAtGroup,
+    /// It is over.
+    Over,
 }
 
 impl Job {
-    /// Runs the command and holds the calling thread until it has ended.
-    ///
-    /// # Errors
-    ///
-    /// The command failed, or its turn came too late.
-    pub fn perform(self) -> Result<(), Unsuccessful> {
-        if self.stop.level() > Level::Go {
-            return Err(Unsuccessful::NotStarted);
+    /// A task that has just been given its place.
+    #[must_use]
+    pub fn new() -> Self {
+        Job {
+            step: Step::Checking,
+            output: Output::default(),
+            attempts: 0,
+            took: Duration::ZERO,
+            cpu: Duration::ZERO,
+            is_paused: false,
         }
-        let (stop, keep_going) = (self.stop.clone(), self.keep_going);
-        let (done, is_done) = mpsc::channel();
-        let runtime = self.runtime.clone();
-        runtime.spawn(async move {
-            let _ = done.send(self.attempts().await);
-        });
-        // An error means that the watching task panicked, or its runtime is gone.
-        if is_done.recv() == Ok(true) {
-            return Ok(());
-        }
-        if !keep_going {
-            // Said before this place is free, so that nothing slips into it.
-            stop.no_more();
-        }
-        Err(Unsuccessful::Failed)
     }
 
-    /// Tries until it works or no attempt is left; tells whether it worked.
-    async fn attempts(self) -> bool {
-        let start = Instant::now();
-        let mut output = Output::default();
-        let mut attempts = 0;
-        self.tell(Event::Started {
-            task: self.task,
-            attempt: 1,
-            pid: None,
-        });
-        let ending = loop {
-            attempts += 1;
-            let ending = attempt(&self.recipe, &mut output, &self.stop).await;
-            let left = (self.retries + 1).saturating_sub(attempts);
-            if ending == Ending::Success || left == 0 || self.stop.level() >= Level::Gently {
-                break ending;
-            }
-            self.tell(Event::Retrying {
-                task: self.task,
+    /// The process that runs for it, if one does.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match &self.step {
+            Step::Condition(attempt) | Step::Command(attempt) => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// The process that runs for it, to be changed.
+    pub fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        match &mut self.step {
+            Step::Condition(attempt) | Step::Command(attempt) => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn due_at(&self, now: Instant) -> Option<Instant> {
+        match &self.step {
+            Step::Condition(attempt) | Step::Command(attempt) => attempt.due_at(now),
+            Step::Resting { until } => Some(*until),
+            Step::Checking | Step::Recording | Step::Queued => None,
+        }
+    }
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        Job::new()
+    }
+}
+
+impl Attempt {
+    /// A process that has just been started.
+    #[must_use]
+    pub fn new(started: Started, limit: Option<Duration>, now: Instant) -> Self {
+        Attempt {
+            pid: started.pid,
+            pipe: Some(started.pipe),
+            began: now,
+            limit,
+            paused: None,
+            pauses: Duration::ZERO,
+            state: State::Running,
+        }
+    }
+
+    /// How long it has run, without pauses.
+    #[must_use]
+    pub fn ran(&self, now: Instant) -> Duration {
+        let end = self.paused.unwrap_or(now);
+        end.saturating_duration_since(self.began)
+            .saturating_sub(self.pauses)
+    }
+
+    /// It is paused from now on.
+    pub fn pause(&mut self, now: Instant) {
+        self.paused = self.paused.or(Some(now));
+    }
+
+    /// It goes on.
+    pub fn go_on(&mut self, now: Instant) {
+        if let Some(since) = self.paused.take() {
+            self.pauses += now.saturating_duration_since(since);
+        }
+    }
+
+    /// Whether its output is to be waited for.
+    #[must_use]
+    pub fn is_listened_to(&self, now: Instant) -> bool {
+        self.pipe.is_some() && now >= self.began + LISTEN_AFTER
+    }
+
+    /// Whether it runs and nobody has asked it to end.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, State::Running)
+    }
+
+    /// It was asked to end.
+    pub fn stopping(&mut self, ending: Ending, now: Instant) {
+        if self.is_running() {
+            self.state = State::Stopping {
                 ending,
-                left,
-                after: Duration::ZERO,
-            });
-        };
-        let worked = ending == Ending::Success;
-        self.tell(Event::Ended {
-            task: self.task,
-            ending,
-            took: start.elapsed(),
-            attempts,
-            output,
-            cpu: None,
-        });
-        worked
+                kill_at: now + GRACE,
+                leader_ended: false,
+                killed: false,
+            };
+        }
     }
 
-    fn tell(&self, event: Event) {
-        let at = self.begin.elapsed();
-        // Nobody listens any more only when the whole run is given up.
-        let _ = self.notes.send(Note { at, event });
+    /// It was killed; only to be called once it was asked to end.
+    pub fn killed(&mut self) {
+        if let State::Stopping { killed, .. } = &mut self.state {
+            *killed = true;
+        }
+    }
+
+    /// Its process has been waited for.
+    pub fn ended(&mut self, how: Ending, now: Instant) {
+        match &mut self.state {
+            State::Running => {
+                self.go_on(now);
+                self.state = State::Ended {
+                    ending: how,
+                    until: now + LAST_WORDS,
+                };
+            }
+            State::Stopping { leader_ended, .. } => *leader_ended = true,
+            State::Ended { .. } => {}
+        }
+    }
+
+    /// What is due now.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> Due {
+        match &self.state {
+            State::Running => match self.limit {
+                Some(limit) if self.paused.is_none() && self.ran(now) >= limit => Due::Limit(limit),
+                _ => Due::Nothing,
+            },
+            State::Stopping {
+                killed: true,
+                leader_ended: true,
+                ..
+            } => Due::Over,
+            State::Stopping { killed: true, .. } => Due::Nothing,
+            State::Stopping { kill_at, .. } if now >= *kill_at => Due::Kill,
+            State::Stopping {
+                leader_ended: true, ..
+            } => Due::LookAtGroup,
+            State::Stopping { .. } => Due::Nothing,
+            State::Ended { until, .. } if self.pipe.is_none() || now >= *until => Due::Over,
+            State::Ended { .. } => Due::Nothing,
+        }
+    }
+
+    fn due_at(&self, now: Instant) -> Option<Instant> {
+        match &self.state {
+            State::Running => {
+                let limit = self.limit.filter(|_| self.paused.is_none());
+                let limit = limit.map(|limit| self.began + self.pauses + limit);
+                let is_listening = self.pipe.is_none() || self.is_listened_to(now);
+                let listen = (!is_listening).then(|| self.began + LISTEN_AFTER);
+                [limit, listen].into_iter().flatten().min()
+            }
+            State::Stopping { killed: true, .. } => None,
+            State::Stopping {
+                leader_ended: true, ..
+            } => Some(now + LOOK),
+            State::Stopping { kill_at, .. } => Some(*kill_at),
+            State::Ended { until, .. } => Some(*until),
+        }
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn into_ending(self) -> Ending {
+        match self.state {
+            State::Running => Ending::Stopped,
+            State::Stopping { ending, .. } | State::Ended { ending, .. } => ending,
+        }
     }
 }

@@ -1,15 +1,28 @@
-//! `ats run`: a graph of shell commands from a file, run by the scheduler.
+//! `ats run`: a graph of commands from a file, run in the order that the dispatcher decides.
 //!
-//! [`taskfile`](crate::taskfile) reads the file, [`plan`](crate::plan) chooses what is to run. [`execute`] spawns each command as one task of the scheduler,
-//! whose [`job`] runs its [`process`] with everything that it starts as one [`group`] until it ends
-//! or [`stop`] says so; [`report`] shows what happens.
+//! [`taskfile`](crate::taskfile) reads the file, [`plan`](crate::plan) chooses what of it is to run.
+//! [`execute`] goes through a run from its start to its exit code: [`run`](mod@run) does what the
+//! [`dispatcher`](crate::dispatch) decides, of which [`facts`] say what it has to know, and moves
+//! each task under way, a [`job`], from step to step, while `attend` sees to what happens to
+//! their processes. [`process`] starts those, without a shell if [`words`] finds that none is
+//! needed, [`children`] waits for them and stops them, [`signals`] and [`stop`] say when, `guard`
+//! sees to it that nothing is left of them even if this process is killed, and [`retry`] knows when
+//! the next attempt is due. What happens is told as a [`note`], which [`report`] shows.
 
-pub mod plan;
+pub mod facts;
+pub mod retry;
+pub mod words;
 
+#[cfg(unix)]
+mod attend;
+#[cfg(unix)]
+pub mod children;
+#[cfg(unix)]
+pub mod ending;
 #[cfg(unix)]
 pub mod execute;
-#[cfg(unix)]
-pub mod group;
+#[cfg(target_os = "linux")]
+pub mod guard;
 #[cfg(unix)]
 pub mod job;
 #[cfg(unix)]
@@ -20,6 +33,10 @@ pub mod output;
 pub mod process;
 #[cfg(unix)]
 pub mod report;
+#[cfg(unix)]
+pub mod run;
+#[cfg(unix)]
+pub mod signals;
 #[cfg(unix)]
 pub mod stop;
 
@@ -37,6 +54,10 @@ use crate::views::profile::Profile;
 ///
 /// The file or a task's name is wrong, or the scheduler could not be started.
 pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
+    #[cfg(target_os = "linux")]
+    if !options.looks.is_any() && guard::role() == guard::Role::Outer {
+        return guard::watch_over();
+    }
     let file = options.choice.read()?;
     if look(&file, options)? {
         return Ok(Exit::Success);
@@ -73,7 +94,7 @@ fn look(file: &TaskFile, options: &RunOptions) -> Result<bool, Failure> {
 fn start(file: TaskFile, options: &RunOptions) -> Result<Exit, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = options.jobs.or(file.jobs).map_or(cores, usize::from);
-    execute::execute(file, jobs, options)
+    execute::execute(&file, jobs, options)
 }
 
 /// Stopping a command with everything that it started needs process groups.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::ending::Ending;
 use super::output::Output;
-use super::process::Ending;
 use super::stop::Level;
 
 /// Something that has just happened.

@@ -3,8 +3,6 @@
 use std::io::{self, Read, Seek, Write};
 
 use tempfile::SpooledTempFile;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
 
 /// Output up to this size is kept in memory, beyond it in a temporary file.
 const IN_MEMORY: usize = 1 << 20;
@@ -20,19 +18,10 @@ impl Default for Output {
 }
 
 impl Output {
-    /// Reads the pipe to its end. What cannot be kept any more (no space left) is let go: the
-    /// command must not stand still because of it.
-    pub(super) async fn fill(&mut self, mut pipe: pipe::Receiver) {
-        let mut buffer = vec![0; 16 << 10];
-        while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-            let _ = self.0.write_all(&buffer[..read]);
-        }
-    }
-
-    /// Adds what was printed.
-    #[cfg(test)]
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).expect("room in memory");
+    /// Adds what has arrived. What cannot be kept any more (no space left) is let go: the command
+    /// must not stand still because of it.
+    pub fn add(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes);
     }
 
     /// Whether nothing was printed.

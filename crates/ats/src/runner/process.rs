@@ -1,166 +1,202 @@
-//! One attempt at one command: started, listened to, waited for, and stopped if need be.
+//! Starting one command: what exactly is started, where, and with what.
 //!
-//! Standard output and error are one pipe, so what arrives stays in its order. The attempt ends
-//! with the command, not with the pipe: what it left running in the background may hold the pipe
-//! open for ever, and gets only a moment longer to say its last words.
+//! Standard output and error are one pipe, so what arrives stays in its order; standard input is
+//! empty. The command leads a process group of its own. `std` starts it with `posix_spawn` as long
+//! as nothing has to be done between fork and exec, so nothing has to.
 
-use std::fmt;
-use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::pin::pin;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, PipeReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use rustix::fs::{Access, access};
+use rustix::process::Pid;
 
-use super::group::Group;
-use super::output::Output;
-use super::stop::{Level, Stop};
+use super::words::plain_words;
 use crate::taskfile::model::{Action, Variables};
-use crate::text;
 
-/// How long after a command's end its output may still arrive.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// The shell that POSIX's `system` uses, and make.
+const SHELL: &str = "/bin/sh";
 
-/// All that is needed to start a command.
-#[derive(Clone, Debug)]
-pub struct Recipe {
-    /// What to start.
-    pub action: Action,
-    /// Added to the environment, the last of equal names wins.
-    pub env: Variables,
-    /// Where it runs; empty for here.
-    pub directory: PathBuf,
-    /// How long it may take.
-    pub timeout: Option<Duration>,
+/// A command that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// It, and the group that it leads.
+    pub pid: Pid,
+    /// Where its output comes from; reading does not block.
+    pub pipe: PipeReader,
 }
 
-/// How an attempt ended.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Ending {
-    /// With exit code 0.
-    Success,
-    /// With another exit code.
-    ExitCode(i32),
-    /// By a signal that was not ours.
-    Signal(i32),
-    /// Stopped by us after this time.
-    TimedOut(Duration),
-    /// Stopped by us because the run was.
-    Stopped,
-    /// It never started, or the system lost it.
-    Broken(String),
+/// Starts commands, and remembers what was found out for the ones before.
+#[derive(Debug)]
+pub struct Starter {
+    path: Option<OsString>,
+    programs: HashMap<String, PathBuf>,
+    /// Directories as they are in files, and where they are; `None` for our own.
+    directories: HashMap<PathBuf, Option<PathBuf>>,
+    here: Option<PathBuf>,
+    /// The environment brings functions of bash, whose names could be any.
+    may_be_functions: bool,
 }
 
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Ending::Success => write!(f, "done"),
-            Ending::ExitCode(code) => write!(f, "exit code {code}"),
-            Ending::Signal(number) => write!(f, "killed by signal {number}"),
-            Ending::TimedOut(limit) => write!(f, "timed out after {}", text::duration(*limit)),
-            Ending::Stopped => write!(f, "stopped"),
-            Ending::Broken(why) => write!(f, "could not be run: {why}"),
+impl Default for Starter {
+    fn default() -> Self {
+        let is_function = |name: &OsStr| name.as_encoded_bytes().starts_with(b"BASH_FUNC_");
+        Starter {
+            path: env::var_os("PATH"),
+            programs: HashMap::new(),
+            directories: HashMap::new(),
+            here: env::current_dir().ok(),
+            may_be_functions: env::vars_os().any(|(name, _)| is_function(&name)),
         }
     }
 }
 
-impl From<ExitStatus> for Ending {
-    fn from(status: ExitStatus) -> Self {
-        match (status.code(), status.signal()) {
-            (Some(0), _) => Ending::Success,
-            (Some(code), _) => Ending::ExitCode(code),
-            (None, Some(number)) => Ending::Signal(number),
-            (None, None) => Ending::Broken("it ended in an unknown way".into()),
+impl Starter {
+    /// Starts this in that directory, with this added to the environment.
+    ///
+    /// # Errors
+    ///
+    /// In words: what could not be started and why.
+    pub fn start(
+        &mut self,
+        action: &Action,
+        env: &Variables,
+        directory: &Path,
+    ) -> Result<Started, String> {
+        let place = self.place(directory);
+        let started = match action {
+            Action::Nothing => self.shell(":", env, place.as_deref()),
+            Action::Exec(arguments) => self.program(arguments, env, place.as_deref()),
+            Action::Shell(text) => match self.without_shell(text, env, place.as_deref()) {
+                Some(started) => Ok(started),
+                None => self.shell(text, env, place.as_deref()),
+            },
+        };
+        started.map_err(|error| explain(action, place.as_deref(), &error))
+    }
+
+    /// Where a directory is, unless we are in it.
+    fn place(&mut self, directory: &Path) -> Option<PathBuf> {
+        if directory.as_os_str().is_empty() {
+            return None;
         }
+        if let Some(known) = self.directories.get(directory) {
+            return known.clone();
+        }
+        let Ok(found) = directory.canonicalize() else {
+            // Perhaps a task is about to make it.
+            return Some(directory.to_owned());
+        };
+        let is_here = self.here.as_deref() == Some(&found);
+        let place = (!is_here).then_some(found);
+        self.directories.insert(directory.to_owned(), place.clone());
+        place
+    }
+
+    fn shell(&self, text: &str, env: &Variables, place: Option<&Path>) -> io::Result<Started> {
+        let mut command = Command::new(SHELL);
+        command.arg0("sh").arg("-c").arg(text);
+        spawn(command, env, place)
+    }
+
+    /// Starts text that no shell need read; `None` if that cannot be done, for whatever reason: the
+    /// shell will do it, or say in its own words why not.
+    fn without_shell(
+        &mut self,
+        text: &str,
+        env: &Variables,
+        place: Option<&Path>,
+    ) -> Option<Started> {
+        let words = plain_words(text).filter(|_| !self.may_be_functions)?;
+        let program = self.find(words[0], env)?;
+        let mut command = Command::new(program);
+        command.arg0(words[0]).args(&words[1..]);
+        spawn(command, env, place).ok()
+    }
+
+    fn program(
+        &mut self,
+        arguments: &[String],
+        env: &Variables,
+        place: Option<&Path>,
+    ) -> io::Result<Started> {
+        let name = arguments.first().map_or("", String::as_str);
+        let Some(program) = self.find(name, env) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let mut command = Command::new(program);
+        command.arg0(name).args(arguments.iter().skip(1));
+        spawn(command, env, place)
+    }
+
+    /// The program of this name, looked for as a shell does. In a path with entries that depend on
+    /// the directory nothing is looked for.
+    fn find(&mut self, name: &str, env: &Variables) -> Option<PathBuf> {
+        if name.contains('/') {
+            return Some(name.into());
+        }
+        let own = env.iter().rev().find(|(key, _)| key == "PATH");
+        if let Some((_, path)) = own {
+            return find_in(path.as_ref(), name);
+        }
+        if let Some(known) = self.programs.get(name) {
+            return Some(known.clone());
+        }
+        let found = find_in(self.path.as_deref()?, name)?;
+        self.programs.insert(name.to_owned(), found.clone());
+        Some(found)
     }
 }
 
-/// Runs a command once, adding what it prints to `output`.
-pub async fn attempt(recipe: &Recipe, output: &mut Output, stop: &Stop) -> Ending {
-    if recipe.action == Action::Nothing {
-        return Ending::Success;
+fn find_in(path: &OsStr, name: &str) -> Option<PathBuf> {
+    let directories: Vec<PathBuf> = env::split_paths(path).collect();
+    if name.is_empty() || !directories.iter().all(|directory| directory.is_absolute()) {
+        return None;
     }
-    let (mut child, pipe) = match start(recipe) {
-        Ok(started) => started,
-        Err(error) => return Ending::Broken(explain(recipe, &error)),
-    };
-    let mut filling = pin!(output.fill(pipe));
-    let mut ending = pin!(supervise(&mut child, recipe.timeout, stop));
-    tokio::select! {
-        ending = &mut ending => {
-            let _ = timeout(LAST_WORDS, filling).await;
-            ending
-        }
-        () = &mut filling => ending.await,
-    }
+    let programs = directories
+        .into_iter()
+        .map(|directory| directory.join(name));
+    programs
+        .into_iter()
+        .find(|program| access(program, Access::EXEC_OK).is_ok() && program.is_file())
 }
 
-fn start(recipe: &Recipe) -> io::Result<(Child, pipe::Receiver)> {
-    let (reader, writer) = io::pipe()?;
-    let mut command = command(&recipe.action);
-    command
-        .envs(recipe.env.iter().map(|(name, value)| (name, value)))
+fn spawn(mut command: Command, env: &Variables, place: Option<&Path>) -> io::Result<Started> {
+    let (pipe, writer) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&pipe, true)?;
+    if let Some(place) = place {
+        command.current_dir(place).env("PWD", place);
+    }
+    #[cfg(target_os = "linux")]
+    let _may_be_started = super::guard::starting();
+    let child = command
+        .envs(env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer)
         .process_group(0)
-        .kill_on_drop(true);
-    if !recipe.directory.as_os_str().is_empty() {
-        command.current_dir(&recipe.directory);
-    }
-    let pipe = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-    // The command holds our writing ends; dropping it here lets the pipe end with the child.
-    Ok((command.spawn()?, pipe))
+        .spawn()?;
+    // It is waited for together with all others. The command holds our writing ends; dropping it
+    // here lets the pipe end with the child.
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::Unsupported)?;
+    Ok(Started { pid, pipe })
 }
 
-fn command(action: &Action) -> Command {
-    let mut command = match action {
-        Action::Exec(arguments) if !arguments.is_empty() => Command::new(&arguments[0]),
-        _ => Command::new("sh"),
-    };
-    match action {
-        Action::Exec(arguments) => command.args(arguments.iter().skip(1)),
-        Action::Shell(text) => command.arg("-c").arg(text),
-        Action::Nothing => command.arg("-c").arg(":"),
-    };
-    command
-}
-
-fn explain(recipe: &Recipe, error: &io::Error) -> String {
-    if !recipe.directory.as_os_str().is_empty() && !recipe.directory.is_dir() {
-        let directory = crate::input::shown(&recipe.directory);
+fn explain(action: &Action, place: Option<&Path>, error: &io::Error) -> String {
+    if let Some(directory) = place.filter(|place| !place.is_dir()) {
+        let directory = crate::input::shown(directory);
         return format!("there is no directory {directory}");
     }
-    error.to_string()
-}
-
-async fn supervise(child: &mut Child, limit: Option<Duration>, stop: &Stop) -> Ending {
-    let group = Group::led_by(child);
-    let ending = tokio::select! {
-        // What has ended by itself was not stopped, even if both are true at once.
-        biased;
-        status = child.wait() => {
-            return status.map_or_else(|error| Ending::Broken(error.to_string()), Ending::from);
+    match action {
+        Action::Exec(arguments) if error.kind() == io::ErrorKind::NotFound => {
+            let program = arguments.first().map_or("", String::as_str);
+            format!("there is no program `{}`", crate::text::printable(program))
         }
-        () = stop.reached(Level::Gently) => Ending::Stopped,
-        limit = elapsed(limit) => Ending::TimedOut(limit),
-    };
-    group.end(child, stop).await;
-    ending
-}
-
-/// Returns the limit once it is over, never if there is none.
-async fn elapsed(limit: Option<Duration>) -> Duration {
-    match limit {
-        Some(limit) => {
-            tokio::time::sleep(limit).await;
-            limit
-        }
-        None => std::future::pending().await,
+        _ => error.to_string(),
     }
 }

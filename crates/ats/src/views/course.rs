@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use crate::runner::ending::Ending;
 use crate::runner::note::Skip;
-use crate::runner::process::Ending;
 
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::summary::Totals;
 use super::tasks::{Known, Tasks, number};
 use crate::exit::Exit;
+use crate::runner::ending::Ending;
 use crate::runner::note::{Event, Note, Skip};
-use crate::runner::process::Ending;
 use crate::runner::stop::Level;
 use crate::taskfile::model::Lane;
 

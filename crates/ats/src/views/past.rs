@@ -216,7 +216,7 @@ mod tests {
         story.at(0).begin("a");
         story
             .at(5)
-            .end("a", crate::runner::process::Ending::ExitCode(1), "");
+            .end("a", crate::runner::ending::Ending::ExitCode(1), "");
         story
             .never("b", Some("a"))
             .never("c", Some("a"))

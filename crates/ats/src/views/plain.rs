@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::state::{Failure, State};
 use super::style::{BAD, FAINT, GOOD, WARN};
 use super::tasks::number;
-use crate::runner::group::GRACE;
+use crate::runner::children::GRACE;
+use crate::runner::ending::Ending;
 use crate::runner::note::{Event, Skip};
-use crate::runner::process::Ending;
 use crate::runner::stop::Level;
 use crate::text::{self, clock};
 

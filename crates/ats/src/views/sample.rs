@@ -9,9 +9,9 @@ use adaptive_task_scheduler::graph::Durations;
 
 use super::state::State;
 use super::tasks::{Tasks, number, shape};
+use crate::runner::ending::Ending;
 use crate::runner::note::{Event, Note, Skip};
 use crate::runner::output::Output;
-use crate::runner::process::Ending;
 use crate::taskfile::model::{Action, Place, Task, TaskFile};
 
 /// Of each task its name, what it needs, its priority, and how many seconds it took before.

@@ -289,7 +289,7 @@ mod tests {
     use super::super::sample::Story;
     use super::super::style::{ASCII, UNICODE};
     use super::*;
-    use crate::runner::process::Ending;
+    use crate::runner::ending::Ending;
 
     fn look(width: usize, height: usize) -> Look {
         Look {

@@ -9,8 +9,8 @@ use super::past::ran;
 use super::rows::Rows;
 use super::tasks::{Tasks, number};
 use crate::exit::Exit;
+use crate::runner::ending::Ending;
 use crate::runner::note::{Event, Note, Skip};
-use crate::runner::process::Ending;
 use crate::runner::stop::Level;
 
 /// How many of a failed task's last lines are kept.

@@ -226,7 +226,7 @@ fn list(state: &State, tasks: &[u32]) -> String {
 mod tests {
     use super::super::sample::Story;
     use super::*;
-    use crate::runner::process::Ending;
+    use crate::runner::ending::Ending;
 
     fn said(story: &Story) -> String {
         let summary = summary(&story.state, story.now());

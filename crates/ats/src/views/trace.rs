@@ -14,7 +14,7 @@ use super::course::{Attempt, Course, Phase};
 use super::json::lane;
 use super::rows::FIRST_WAITING;
 use super::state::State;
-use crate::runner::process::Ending;
+use crate::runner::ending::Ending;
 
 /// The version of the key `ats`.
 const VERSION: u32 = 1;
