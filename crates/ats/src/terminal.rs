@@ -122,6 +122,12 @@ impl LiveArea {
         }
     }
 
+    /// Whether lines are on the screen now.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !self.shown.is_empty()
+    }
+
     /// Prints whole lines on stderr, above the area.
     pub fn print(&mut self, text: &str) {
         self.clear();

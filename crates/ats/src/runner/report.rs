@@ -99,6 +99,7 @@ impl Report {
 
     /// Takes in what has happened, and prints what is worth it.
     pub fn take(&mut self, mut note: Note) {
+        let shown = self.area.is_shown();
         self.state.take(&mut note);
         if let Some(stream) = &mut self.stream {
             let lines = stream.lines(self.state.tasks(), &note);
@@ -109,6 +110,10 @@ impl Report {
         self.log(&note.event);
         if let (Event::Ended { mut output, .. }, None) = (note.event, &self.stream) {
             self.print_output(&mut output);
+        }
+        if shown && !self.area.is_shown() {
+            // Otherwise it would flicker: the next time to draw comes later.
+            self.draw();
         }
     }
 
