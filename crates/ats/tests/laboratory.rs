@@ -179,3 +179,46 @@ fn on_recorded_workflows_learned_is_never_much_worse_than_first_come() {
         assert!(mean("learned") < mean("first_come"), "{summary}");
     }
 }
+
+#[test]
+fn a_drawing_escapes_names_and_is_there_in_the_terminal_too() {
+    let place = Place::with("none", "");
+    let hostile = "<b>&\"work_1";
+    let files = files(&place, &[workflow(&[(hostile, 2.0, &[]), ("b", 1.0, &[])])]);
+    let svg = place.path("drawing.svg");
+    let svg = svg.to_str().unwrap();
+    let arguments = ["--cores", "2", "--svg", svg, "--plot", "--ascii"];
+    let run = lab(&arguments, &files).expect_code(0).expect_plain();
+    assert!(run.stdout.is_ascii(), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("2 cores, perfect: 2.00 s"),
+        "{}",
+        run.stdout
+    );
+    let drawn = fs::read_to_string(svg).unwrap();
+    assert!(
+        drawn.contains("&lt;b&gt;&amp;&quot;work_1: 0.00 µs to 2.00 s"),
+        "{drawn}"
+    );
+    assert!(!drawn.contains("<b>"), "{drawn}");
+    let nowhere = place.path("absent/drawing.svg");
+    let run = lab(&["--svg", nowhere.to_str().unwrap()], &files).expect_code(2);
+    assert!(
+        run.stderr.contains("the drawing cannot be written"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn with_preemption_urgent_tasks_wait_for_nobody() {
+    let place = Place::with("none", "");
+    let files = files(&place, &[workflow(&LONG_LAST)]);
+    let arguments = ["--cores", "1", "--urgent", "20%", "--preempt"];
+    let found = objects(&arguments, &files);
+    for outcome in found[0]["policies"].as_array().unwrap() {
+        let waited = outcome["urgent"]["wait_p50"].as_f64().unwrap();
+        // First come knows no priorities; the others wait for another urgent task at most.
+        assert_eq!(waited > 1.0, outcome["policy"] == "first_come", "{outcome}");
+    }
+}

@@ -6,7 +6,7 @@ use super::arrivals::{Process, Rate, Urgent};
 use super::case::Case;
 use super::knowledge::Knowledge;
 use super::learner::Learner;
-use super::machine::{self, Schedule};
+use super::machine::{Machine, Schedule};
 use super::measure::{Arrived, Outcome, Row};
 use super::policy::{Policy, Ranking};
 use crate::replay::workflow::Workflow;
@@ -22,6 +22,8 @@ pub struct Experiment {
     pub urgent_size: Option<Duration>,
     /// By which they are drawn.
     pub seed: u64,
+    /// Whether tasks may be paused for more important ones.
+    pub preempt: bool,
 }
 
 /// A workflow of those that are given, and what the others teach about it.
@@ -109,11 +111,15 @@ impl Experiment {
         let (arrived, urgent) = self.urgent(workflow, cores)?;
         let case = Case::new(workflow, &urgent);
         let bounds = case.bounds(cores);
+        let machine = Machine {
+            cores,
+            preempt: self.preempt,
+        };
         let schedule = |&policy: &Policy| {
             let learner = || Box::new(Learner::new(&case.plan, subject.knowledge.clone()));
             let ranking =
                 Ranking::fixed(policy, &case).unwrap_or_else(|| Ranking::Learning(learner()));
-            machine::run(&case, cores, ranking)
+            machine.run(&case, ranking)
         };
         let schedules: Vec<Schedule> = self.policies.iter().map(schedule).collect();
         let outcomes = self.policies.iter().zip(&schedules);

@@ -1,49 +1,68 @@
 //! Pure: a machine in virtual time. Its clock jumps from one end of a task to the next, and what
 //! starts when is decided by [`Dispatcher`], the same code that decides it in `ats run`.
 //!
-//! The model: identical workers that run one task each, without interruption; no transfers, and
-//! nobody slows anybody down. Tasks that end at one moment have all ended before the next one
-//! starts. Nothing here is random: the same case gives the same schedule.
+//! The model: identical workers that run one task each; no transfers, and nobody slows anybody
+//! down. Without preemption nobody is interrupted; with it a task may be paused for a more important
+//! one and goes on later, on any worker, at no cost. Tasks that end at one moment have all ended
+//! before the next one starts. Nothing here is random: the same case gives the same schedule.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::time::Duration;
 
 use super::case::{Case, WAITING_PLACES};
 use super::policy::Ranking;
 use crate::dispatch::{Action, Dispatcher, End, Facts, Holds, Limits};
 
+/// A machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Machine {
+    /// How many workers it has.
+    pub cores: usize,
+    /// Whether tasks may be paused for more important ones.
+    pub preempt: bool,
+}
+
 /// When each node ran, and where.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schedule {
-    /// By node.
-    pub spans: Vec<Span>,
+    /// By node, when it started.
+    pub starts: Vec<Duration>,
+    /// By node, when it ended.
+    pub ends: Vec<Duration>,
+    /// What ran without a break, in the order of ending; arrivals left out.
+    pub pieces: Vec<Piece>,
     /// The nodes in the order in which they started, arrivals left out.
     pub order: Vec<u32>,
     /// When the last one ended.
     pub makespan: Duration,
 }
 
-/// When a node ran.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Span {
-    /// From then
+/// A stretch of time in which a node ran.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// What ran
+    pub node: u32,
+    /// from then
     pub start: Duration,
     /// until then
     pub end: Duration,
-    /// on this worker, if it needed one.
-    pub worker: Option<u32>,
+    /// on this worker; tasks that wait have numbers of their own.
+    pub worker: u32,
 }
 
-/// Runs a case on so many cores.
-#[must_use]
-pub fn run(case: &Case<'_>, cores: usize, ranking: Ranking<'_>) -> Schedule {
-    let mut running = Running::new(case, cores, ranking);
-    while !running.dispatcher.is_finished() {
-        running.start_all();
-        running.end_next();
+impl Machine {
+    /// Runs a case to its end.
+    #[must_use]
+    pub fn run(self, case: &Case<'_>, ranking: Ranking<'_>) -> Schedule {
+        let mut running = Running::new(case, self, ranking);
+        running.act();
+        while running.go_on() {
+            running.act();
+        }
+        debug_assert!(running.dispatcher.is_finished());
+        running.schedule
     }
-    running.schedule
 }
 
 struct Running<'a> {
@@ -52,17 +71,23 @@ struct Running<'a> {
     ranking: Ranking<'a>,
     now: Duration,
     /// What ends when; of those that end at one moment the earlier node first.
-    ends: BinaryHeap<Reverse<(Duration, u32)>>,
-    workers: Workers,
+    ends: BTreeSet<(Duration, u32)>,
+    /// By node, what is left of it, and where it runs since when.
+    left: Vec<Duration>,
+    since: Vec<Duration>,
+    on: Vec<u32>,
+    /// By what tasks hold, in the order of [`Holds`].
+    workers: [Workers; 3],
     schedule: Schedule,
 }
 
 impl<'a> Running<'a> {
-    fn new(case: &'a Case<'a>, cores: usize, mut ranking: Ranking<'a>) -> Self {
+    fn new(case: &'a Case<'a>, machine: Machine, mut ranking: Ranking<'a>) -> Self {
         let plan = &case.plan;
+        let nodes = plan.nodes.len();
         let priorities = ranking.priorities();
         let ranks = ranking.ranks();
-        let facts = (0..plan.nodes.len()).map(|node| Facts {
+        let facts = (0..nodes).map(|node| Facts {
             priority: priorities[node],
             rank: ranks[node],
             holds: plan.nodes[node].holds,
@@ -70,74 +95,106 @@ impl<'a> Running<'a> {
             deadline: None,
         });
         let limits = Limits {
-            places: cores,
-            waiting_places: cores.saturating_mul(WAITING_PLACES),
-            preempt: false,
+            places: machine.cores,
+            waiting_places: machine.cores.saturating_mul(WAITING_PLACES),
+            preempt: machine.preempt,
         };
         Running {
             case,
             dispatcher: Dispatcher::new(plan.shape.clone(), facts.collect(), limits),
             ranking,
             now: Duration::ZERO,
-            ends: BinaryHeap::new(),
-            workers: Workers::default(),
+            ends: BTreeSet::new(),
+            left: case.durations.clone(),
+            since: vec![Duration::ZERO; nodes],
+            on: vec![0; nodes],
+            workers: <[Workers; 3]>::default(),
             schedule: Schedule {
-                spans: vec![Span::default(); plan.nodes.len()],
+                starts: vec![Duration::ZERO; nodes],
+                ends: vec![Duration::ZERO; nodes],
                 ..Schedule::default()
             },
         }
     }
 
-    fn start_all(&mut self) {
+    /// Does all that is to be done at this moment.
+    fn act(&mut self) {
         while let Some(action) = self.dispatcher.next() {
             match action {
-                Action::Start(node) => self.start(node),
-                // Only a dispatcher that may preempt says so, and this one may not.
-                Action::Pause(node) | Action::Continue(node) => {
-                    unreachable!("{node} is not to be interrupted")
+                Action::Start(node) => {
+                    self.schedule.starts[node as usize] = self.now;
+                    if !self.case.is_arrival(node as usize) {
+                        self.schedule.order.push(node);
+                    }
+                    self.let_run(node);
                 }
+                Action::Continue(node) => self.let_run(node),
+                Action::Pause(node) => self.pause(node),
             }
         }
     }
 
-    fn start(&mut self, node: u32) {
+    fn let_run(&mut self, node: u32) {
         let at = node as usize;
-        let end = self.now.saturating_add(self.case.durations[at]);
-        let holds = self.case.plan.nodes[at].holds;
-        self.schedule.spans[at] = Span {
-            start: self.now,
-            end,
-            worker: (holds == Holds::Place).then(|| self.workers.take()),
-        };
-        if holds != Holds::Nothing {
-            self.schedule.order.push(node);
-        }
-        self.ends.push(Reverse((end, node)));
+        self.since[at] = self.now;
+        self.on[at] = self.workers(node).take();
+        let end = self.now.saturating_add(self.left[at]);
+        self.ends.insert((end, node));
     }
 
-    /// Goes on to the next moment at which something ends.
-    fn end_next(&mut self) {
-        let Some(&Reverse((next, _))) = self.ends.peek() else {
-            return;
+    fn pause(&mut self, node: u32) {
+        let at = node as usize;
+        let end = self.since[at].saturating_add(self.left[at]);
+        self.ends.remove(&(end, node));
+        self.left[at] = end - self.now;
+        self.leave(node);
+    }
+
+    /// A node does not run any longer; what it ran since it was let is a piece.
+    fn leave(&mut self, node: u32) {
+        let at = node as usize;
+        let worker = self.on[at];
+        self.workers(node).give_back(worker);
+        let piece = Piece {
+            node,
+            start: self.since[at],
+            end: self.now,
+            worker,
+        };
+        let is_whole = self.schedule.starts[at] == piece.start;
+        if !self.case.is_arrival(at) && (is_whole || piece.start < piece.end) {
+            self.schedule.pieces.push(piece);
+        }
+    }
+
+    fn workers(&mut self, node: u32) -> &mut Workers {
+        let holds: Holds = self.case.plan.nodes[node as usize].holds;
+        &mut self.workers[holds as usize]
+    }
+
+    /// Goes on to the next moment at which something ends, if there is one.
+    fn go_on(&mut self) -> bool {
+        let Some(&(next, _)) = self.ends.first() else {
+            return false;
         };
         self.now = next;
-        while let Some(&Reverse((end, node))) = self.ends.peek()
+        while let Some(&(end, node)) = self.ends.first()
             && end == next
         {
-            self.ends.pop();
+            self.ends.pop_first();
             self.end(node);
         }
         if let Some(ranks) = self.ranking.changed() {
             self.dispatcher.set_ranks(&ranks);
         }
+        true
     }
 
     fn end(&mut self, node: u32) {
         let at = node as usize;
+        self.leave(node);
+        self.schedule.ends[at] = self.now;
         self.dispatcher.ended(node, End::Done);
-        if let Some(worker) = self.schedule.spans[at].worker {
-            self.workers.give_back(worker);
-        }
         if !self.case.is_arrival(at) {
             self.schedule.makespan = self.now;
             self.ranking.ended(node, self.case.durations[at]);

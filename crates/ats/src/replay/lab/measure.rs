@@ -86,12 +86,7 @@ impl Outcome {
         let makespan = schedule.makespan.as_secs_f64();
         let (mut waits, mut responses): (Vec<_>, Vec<_>) = case
             .urgent()
-            .map(|(node, at)| {
-                (
-                    schedule.spans[node].start - at,
-                    schedule.spans[node].end - at,
-                )
-            })
+            .map(|(node, at)| (schedule.starts[node] - at, schedule.ends[node] - at))
             .unzip();
         waits.sort_unstable();
         responses.sort_unstable();

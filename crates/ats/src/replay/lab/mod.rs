@@ -4,11 +4,14 @@
 //! [`experiment`] tells what each run may learn from the others, [`arrivals`] draws by [`chance`]
 //! when urgent tasks come, [`case`] makes one graph of both, [`policy`] ranks it, for one policy by
 //! what a [`learner`] makes of its [`knowledge`], [`machine`] runs it with the dispatcher that
-//! decides in `ats run`, [`measure`] says what came of it, and [`table`] prints it.
+//! decides in `ats run`, [`measure`] says what came of it, and [`table`] prints it. What
+//! there is to be drawn is in [`drawing`], for [`svg`] and, in the terminal, [`chart`].
 
 pub mod arrivals;
 pub mod case;
 pub mod chance;
+pub mod chart;
+pub mod drawing;
 pub mod experiment;
 pub mod knowledge;
 pub mod learner;
@@ -16,15 +19,19 @@ pub mod machine;
 pub mod measure;
 pub mod options;
 pub mod policy;
+pub mod svg;
 pub mod table;
 
+use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::workflow::Workflow;
 use crate::cli::{Output, ReplayOptions};
 use crate::exit::{Exit, Failure};
 use crate::input::shown;
+use chart::Chart;
+use drawing::Drawing;
 use experiment::{Experiment, Trial};
 use measure::Summary;
 use table::Table;
@@ -39,12 +46,21 @@ pub fn run(options: &ReplayOptions, workflows: &[Workflow]) -> Result<Exit, Fail
     let trials = try_all(options, &cores, workflows)?;
     let rows: Vec<_> = trials.iter().map(|trial| trial.row.clone()).collect();
     let summaries: Vec<_> = cores.iter().map(|&n| Summary::of(&rows, n)).collect();
+    let drawing = Drawing::new(&trials, &summaries);
+    if let Some(path) = &options.lab.svg {
+        let saved = fs::write(path, svg::draw(&drawing));
+        saved.map_err(|error| unwritable(path, &error))?;
+    }
     let mut out = anstream::stdout().lock();
     match options.output {
         Output::Text => {
             let notes = notes(&options.files, workflows);
-            let table = Table::new(&rows, &summaries, &notes);
+            let table = Table::new(&rows, &summaries, &notes, options.lab.preempt);
             write!(out, "{table}")?;
+            if options.lab.plot {
+                let chart = Chart::new(&drawing, chart::width(), options.lab.ascii);
+                write!(out, "{chart}")?;
+            }
         }
         Output::Json => {
             for row in &rows {
@@ -57,6 +73,14 @@ pub fn run(options: &ReplayOptions, workflows: &[Workflow]) -> Result<Exit, Fail
     }
     out.flush()?;
     Ok(Exit::Success)
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let file = shown(path);
+    Failure::Usage(format!(
+        "error: {file}: the drawing cannot be written: {error}\n  help: name a file in a directory \
+         that exists and that you may write to"
+    ))
 }
 
 /// The sizes of machines, each once and in the order given.
@@ -83,6 +107,7 @@ fn try_all<'a>(
         urgent: options.lab.urgent,
         urgent_size: options.lab.urgent_size,
         seed: options.lab.seed,
+        preempt: options.lab.preempt,
     };
     let subjects = experiment::subjects(workflows);
     let mut trials = Vec::with_capacity(cores.len() * subjects.len());

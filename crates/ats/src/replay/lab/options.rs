@@ -33,6 +33,10 @@ pub struct LabOptions {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "urgent")]
     pub seed: u64,
 
+    /// Pause tasks while more important ones want their places, as `ats run --preempt` does
+    #[arg(long, conflicts_with_all = REAL)]
+    pub preempt: bool,
+
     /// Draw the results into an SVG file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = REAL)]
     pub svg: Option<PathBuf>,
@@ -56,6 +60,7 @@ impl LabOptions {
         self.in_virtual_time
             || !self.policy.is_empty()
             || self.urgent.is_some()
+            || self.preempt
             || self.svg.is_some()
             || self.plot
     }

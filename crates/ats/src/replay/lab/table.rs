@@ -23,6 +23,7 @@ pub struct Table<'a> {
     rows: &'a [Row],
     summaries: &'a [Summary],
     notes: &'a [String],
+    preempt: bool,
     names: Vec<String>,
     width: usize,
 }
@@ -30,13 +31,19 @@ pub struct Table<'a> {
 impl<'a> Table<'a> {
     /// Of these results.
     #[must_use]
-    pub fn new(rows: &'a [Row], summaries: &'a [Summary], notes: &'a [String]) -> Self {
+    pub fn new(
+        rows: &'a [Row],
+        summaries: &'a [Summary],
+        notes: &'a [String],
+        preempt: bool,
+    ) -> Self {
         let names: Vec<String> = rows.iter().map(|row| short_name(&row.file)).collect();
         let lengths = names.iter().map(|name| name.chars().count());
         Table {
             rows,
             summaries,
             notes,
+            preempt,
             width: lengths.max().unwrap_or(0).max(FOOT.len()),
             names,
         }
@@ -62,9 +69,13 @@ pub(super) fn short_name(file: &str) -> String {
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let interrupted = match self.preempt {
+            true => "paused at no cost for what is more important",
+            false => "never interrupted",
+        };
         writeln!(
             f,
-            "Virtual time: identical workers with one task each, never interrupted; no transfers,"
+            "Virtual time: identical workers with one task each, {interrupted}; no transfers,"
         )?;
         writeln!(
             f,
