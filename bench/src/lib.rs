@@ -56,6 +56,11 @@ fn measure(options: &Options) -> ExitCode {
         if rows.is_empty() {
             continue;
         }
+        if let Err(reason) = (group.prepare)() {
+            eprintln!("FAILED: {}: {reason}", group.letter);
+            all_ended = false;
+            continue;
+        }
         let runs = options.runs.unwrap_or((group.runs)(&scale));
         let measured: Vec<_> = rows
             .into_iter()

@@ -9,6 +9,8 @@ use crate::{harness::Measured, scale::Scale};
 pub(crate) struct Group {
     pub(crate) letter: char,
     pub(crate) title: &'static str,
+    /// Builds what the cells start, before anything is timed.
+    pub(crate) prepare: fn() -> Result<(), String>,
     pub(crate) rows: fn() -> Vec<Row>,
     /// Runs one row on one engine, in a process of its own.
     pub(crate) run: fn(row: &str, engine: &str, scale: Scale) -> Vec<Reading>,
@@ -27,6 +29,11 @@ impl Group {
         rows.retain(|row| part.is_none_or(|part| row.name.contains(part)));
         rows
     }
+}
+
+/// For groups whose cells start nothing that has to be built.
+pub(crate) fn nothing_to_prepare() -> Result<(), String> {
+    Ok(())
 }
 
 /// One row: the same work on several engines.

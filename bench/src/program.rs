@@ -10,6 +10,11 @@ use std::{
 /// The folder of this workspace, where it was when this program was built.
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
+/// The project's command line program.
+pub(crate) fn ats() -> Result<PathBuf, String> {
+    built("../Cargo.toml", "ats", "ats")
+}
+
 /// Has Cargo build a program of this repository in release mode, which does
 /// nothing where it is built already, and gives its path.
 pub(crate) fn built(manifest: &str, package: &str, name: &str) -> Result<PathBuf, String> {

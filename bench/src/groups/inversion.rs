@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 
 use crate::{
     engine::{self, ASYNC_EXECUTOR, ATS_NO_SENTINEL, Engine, Importance, Scenario, Spawn, TOKIO},
-    plan::{Bar, Group, Limit, Reading, Row, Unit},
+    plan::{self, Bar, Group, Limit, Reading, Row, Unit},
     scale::Scale,
     statistics, work,
 };
@@ -66,6 +66,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'D',
         title: "Inversion: an important task awaits what queues behind M middling ones",
+        prepare: plan::nothing_to_prepare,
         rows: || SHAPES.into_iter().map(row).collect(),
         run,
         summary: |_| Vec::new(),

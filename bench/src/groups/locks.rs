@@ -15,7 +15,7 @@ use adaptive_task_scheduler::{Priority, Scheduler, TaskHandle, TaskState, yield_
 use crate::{
     engine::{self, Ats},
     machine,
-    plan::{Bar, Group, Limit, Reading, Row, Unit},
+    plan::{self, Bar, Group, Limit, Reading, Row, Unit},
     scale::Scale,
     statistics, work,
 };
@@ -52,6 +52,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'M',
         title: "Locks and channels: ours beside tokio::sync's, both on our scheduler",
+        prepare: plan::nothing_to_prepare,
         rows,
         run,
         summary: |_| Vec::new(),

@@ -18,7 +18,7 @@ use super::io::{loader, server};
 use crate::{
     engine::{self, ATS, Ats, Engine, Importance, Spawn, TOKIO, Tokio},
     machine,
-    plan::{Bar, Group, Limit, Reading, Row, Unit},
+    plan::{self, Bar, Group, Limit, Reading, Row, Unit},
     scale::Scale,
     work,
 };
@@ -43,6 +43,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'F',
         title: "Mixed: scans of 50 ms beside an axum page, 16 connections with pauses",
+        prepare: plan::nothing_to_prepare,
         rows: || vec![row()],
         run,
         summary: |_| Vec::new(),

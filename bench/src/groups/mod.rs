@@ -8,6 +8,7 @@ mod locks;
 mod mixed;
 mod overhead;
 mod overload;
+mod runner;
 mod stuck;
 mod stutter;
 
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Vec<Group> {
         overload::group(),
         graphs::group(),
         live::group(),
+        runner::group(),
         locks::group(),
     ]
 }
@@ -64,7 +66,7 @@ mod tests {
                 .map(|group| group.letter)
                 .collect()
         };
-        assert_eq!(letters(&[]), "ABCDEFGHJM");
+        assert_eq!(letters(&[]), "ABCDEFGHJKM");
         assert_eq!(letters(&['D', 'A']), "AD");
     }
 }

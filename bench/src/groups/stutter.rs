@@ -14,7 +14,7 @@ use std::{
 use crate::{
     engine::{self, ATS, ATS_NO_SENTINEL, Engine, Scenario, Spawn, TOKIO},
     machine,
-    plan::{Bar, Group, Limit, Reading, Row, Unit},
+    plan::{self, Bar, Group, Limit, Reading, Row, Unit},
     scale::Scale,
     work,
 };
@@ -35,6 +35,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'E',
         title: "Stutter: bursts of polls of 5-50 ms that compute",
+        prepare: plan::nothing_to_prepare,
         rows,
         run,
         summary: |_| Vec::new(),

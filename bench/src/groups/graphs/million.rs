@@ -1,7 +1,10 @@
 //! A million nodes: how long it takes to build them, what memory each takes, and
 //! what a run allocates.
 
-use std::process::{Command, Stdio};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use super::{
     ATS, COUNTED, RAYON,
@@ -81,11 +84,15 @@ fn now() -> Allocations {
     allocations::now().expect("this program counts")
 }
 
+/// This program with an allocator that counts.
+pub(super) fn counting_program() -> Result<PathBuf, String> {
+    program::built("Cargo.toml", "ats-bench", "ats-bench-counting")
+}
+
 /// Counting costs time, so that another program does it: this cell only hands on
 /// what that one says.
 fn by_the_program_that_counts(row: &str, scale: Scale) -> Vec<Reading> {
-    let program = program::built("Cargo.toml", "ats-bench", "ats-bench-counting")
-        .unwrap_or_else(|error| panic!("{error}"));
+    let program = counting_program().unwrap_or_else(|error| panic!("{error}"));
     let mut command = Command::new(program);
     command.args(["cell", "--group", GROUP, "--row", row, "--engine", COUNTED]);
     if scale.quick {

@@ -41,6 +41,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'H',
         title: "Graph overhead: nodes that do one atomic addition, on two threads",
+        prepare: || million::counting_program().map(drop),
         rows,
         run,
         summary: |_| Vec::new(),

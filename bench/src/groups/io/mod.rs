@@ -16,7 +16,7 @@ use crate::{
     engine::{self, ATS, Engine, Importance, Scenario, TOKIO},
     machine,
     options::SpinArguments,
-    plan::{Bar, Group, Limit, Reading, Row, Unit},
+    plan::{self, Bar, Group, Limit, Reading, Row, Unit},
     scale::Scale,
 };
 use loader::Loaded;
@@ -42,6 +42,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'B',
         title: "I/O: TCP echo of 64 bytes, and an axum page",
+        prepare: plan::nothing_to_prepare,
         rows,
         run,
         summary: |_| Vec::new(),

@@ -8,7 +8,7 @@ mod shapes;
 use crate::{
     engine::{self, ATS, Ats, TOKIO},
     machine,
-    plan::{Bar, Group, Limit, Reading, Row},
+    plan::{self, Bar, Group, Limit, Reading, Row},
     scale::Scale,
 };
 use crowd::{COSTS, Crowd, MEMORY};
@@ -51,6 +51,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'J',
         title: "Scale: live tasks by the million, long chains, wide fans",
+        prepare: plan::nothing_to_prepare,
         rows,
         run,
         summary: |_| Vec::new(),

@@ -11,7 +11,7 @@ use clock::Clock;
 use crate::{
     engine::{self, ASYNC_EXECUTOR, ATS, Engine, Scenario, TOKIO},
     machine,
-    plan::{Bar, Group, Limit, Reading, Row, Unit},
+    plan::{self, Bar, Group, Limit, Reading, Row, Unit},
     scale::Scale,
 };
 
@@ -43,6 +43,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'A',
         title: "Overhead: Tokio's and async-executor's own suites",
+        prepare: plan::nothing_to_prepare,
         rows,
         run,
         summary: summary::of,

@@ -9,7 +9,7 @@ mod requests;
 use crate::{
     engine::{self, ATS, TOKIO},
     machine,
-    plan::{Bar, Group, Limit, Reading, Row},
+    plan::{self, Bar, Group, Limit, Reading, Row},
     scale::Scale,
 };
 use flood::Flood;
@@ -25,6 +25,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'G',
         title: "Starvation and overload",
+        prepare: plan::nothing_to_prepare,
         rows,
         run,
         summary: |_| Vec::new(),

@@ -14,7 +14,7 @@ use scene::{Placement, Scene};
 use crate::{
     engine::{self, ASYNC_EXECUTOR, ATS, ATS_NICE, Engine, Scenario, TOKIO, Tokio},
     machine,
-    plan::{Bar, Group, Limit, Reading, Row},
+    plan::{self, Bar, Group, Limit, Reading, Row},
     scale::Scale,
 };
 
@@ -43,6 +43,7 @@ pub(crate) fn group() -> Group {
     Group {
         letter: 'C',
         title: "Stuck polls: k of N workers blocked for d, over and over",
+        prepare: plan::nothing_to_prepare,
         rows,
         run,
         summary: |_| Vec::new(),
