@@ -102,15 +102,27 @@ impl LiveArea {
         if self.shown == widths && self.last == text {
             return;
         }
-        // The terminal shows all of it at once, if it knows how; others ignore that.
-        let frame = format!(
-            "\x1b[?2026h{}{text}\x1b[0m\x1b[J\x1b[?2026l",
-            self.back_to_top()
-        );
+        let top = self.back_to_top();
         self.shown = widths;
         self.last = text;
+        self.put_last(&top);
+    }
+
+    /// Draws what was drawn last, if it was taken away since.
+    pub fn draw_again(&mut self) {
+        if self.live && self.shown.is_empty() && !self.last.is_empty() {
+            self.shown = self.last.lines().map(columns).collect();
+            self.put_last("");
+        }
+    }
+
+    fn put_last(&self, top: &str) {
         LINES.store(self.lines(), Ordering::Relaxed);
-        put(&frame);
+        // The terminal shows all of it at once, if it knows how; others ignore that.
+        put(&format!(
+            "\x1b[?2026h{top}{}\x1b[0m\x1b[J\x1b[?2026l",
+            self.last
+        ));
     }
 
     /// Takes the lines away, so that whole lines can be printed.

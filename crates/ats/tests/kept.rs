@@ -204,3 +204,19 @@ fn a_damaged_profile_is_a_warning_and_no_more() {
     let again = run_in(&place, &["--profile", "own.json"]).expect_code(0);
     assert!(!again.stderr.contains("warning"), "{}", again.stderr);
 }
+
+#[test]
+fn a_task_is_explained_and_nothing_is_run() {
+    let place = Place::with("tasks.toml", TASKS);
+    let run = run_in(&place, &["-j1", "--explain", "fetch"]).expect_code(0);
+    let priority = "priority    mid, raised to production by release, which needs it through";
+    assert!(run.stdout.contains(priority), "{}", run.stdout);
+    assert!(run.stdout.contains("starts      at once"), "{}", run.stdout);
+    assert!(!place.path("second").exists());
+    let wrong = run_in(&place, &["--explain", "realese"]).expect_code(2);
+    assert!(
+        wrong.stderr.contains("did you mean `release`?"),
+        "{}",
+        wrong.stderr
+    );
+}

@@ -28,7 +28,10 @@ Examples:
   ats run pipeline.toml                     run everything in the file
   ats run pipeline.toml test docs           run these tasks and what they need
   ats run pipeline.toml -j4 -k              four at once, go on after a failure
-  ats run pipeline.toml --dry-run           in which order, and why",
+  ats run pipeline.toml --dry-run           in which order
+  ats run pipeline.toml --explain deploy    why `deploy` runs when it runs
+  ats run pipeline.toml --output json       one event a line, for programs
+  ats run pipeline.toml --trace trace.json  what ran when: open it in ui.perfetto.dev",
     )
 }
 

@@ -62,13 +62,18 @@ pub struct Looks {
     /// Print the names of the tasks and what they are for, and run nothing
     #[arg(short, long, conflicts_with_all = ["dry_run", "graph"])]
     pub list: bool,
+
+    /// Say why this task would run when it would run, and run nothing; may be given several times
+    #[arg(long, value_name = "TASK", add = ArgValueCandidates::new(task_names),
+          conflicts_with_all = ["dry_run", "graph", "list"])]
+    pub explain: Vec<String>,
 }
 
 impl Looks {
     /// Whether something is only to be looked at, and nothing run.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        self.list || self.dry_run.is_some() || self.graph.is_some()
+        self.list || self.dry_run.is_some() || self.graph.is_some() || !self.explain.is_empty()
     }
 }
 

@@ -16,6 +16,27 @@ pub struct Selection<'a> {
     pub from: &'a [String],
 }
 
+/// The places of the tasks that these words mean, in their order.
+///
+/// # Errors
+///
+/// A complaint for each word that fits no task.
+pub fn find(tasks: &[Task], words: &[String]) -> Result<Vec<usize>, Vec<String>> {
+    let names = Names::of(tasks);
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    for word in words {
+        match names.find(word) {
+            Ok(places) => found.extend(places),
+            Err(complaint) => wrong.push(complaint),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(found)
+    } else {
+        Err(wrong)
+    }
+}
+
 /// Keeps what was asked for; everything if nothing was. What is needed and not kept counts as done.
 ///
 /// # Errors

@@ -55,7 +55,13 @@ fn after_failure(options: &RunOptions) -> AfterFailure {
     }
 }
 
-fn dispatcher(file: &TaskFile, expected: &[Duration], jobs: usize, preempt: bool) -> Dispatcher {
+/// What decides which of the tasks starts next, if they take so long.
+pub(super) fn dispatcher(
+    file: &TaskFile,
+    expected: &[Duration],
+    jobs: usize,
+    preempt: bool,
+) -> Dispatcher {
     let shape = shape(&file.tasks);
     let facts = facts::facts(&file.tasks, &shape, expected);
     let limits = Limits {

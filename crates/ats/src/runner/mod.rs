@@ -21,6 +21,8 @@ pub mod children;
 pub mod ending;
 #[cfg(unix)]
 pub mod execute;
+#[cfg(unix)]
+pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod guard;
 #[cfg(unix)]
@@ -73,6 +75,11 @@ fn look(file: &TaskFile, options: &RunOptions) -> Result<bool, Failure> {
         list::print(file, out)?;
         return Ok(true);
     }
+    #[cfg(unix)]
+    if !looks.explain.is_empty() {
+        explain::print(file, options, jobs(file, options), out)?;
+        return Ok(true);
+    }
     if looks.dry_run.is_none() && looks.graph.is_none() {
         return Ok(false);
     }
@@ -90,11 +97,16 @@ fn look(file: &TaskFile, options: &RunOptions) -> Result<bool, Failure> {
     Ok(true)
 }
 
+/// How many tasks that compute run at once.
+#[cfg(unix)]
+fn jobs(file: &TaskFile, options: &RunOptions) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    options.jobs.or(file.jobs).map_or(cores, usize::from)
+}
+
 #[cfg(unix)]
 fn start(file: TaskFile, options: &RunOptions) -> Result<Exit, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = options.jobs.or(file.jobs).map_or(cores, usize::from);
-    execute::execute(&file, jobs, options)
+    execute::execute(&file, jobs(&file, options), options)
 }
 
 /// Stopping a command with everything that it started needs process groups.

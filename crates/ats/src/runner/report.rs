@@ -25,6 +25,9 @@ use crate::views::summary::{Totals, summary};
 use crate::views::tasks::{Tasks, number, shape};
 use crate::views::trace::trace;
 
+/// A picture that is so new is shown again after a line was printed above it.
+const SOON: Duration = Duration::from_millis(30);
+
 /// A log in which nothing is written for so long gets a sign of life.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -40,6 +43,7 @@ pub struct Report {
     profile: Profile,
     start: Instant,
     last_line: Instant,
+    drawn: Instant,
     /// Stdout was closed by whoever read it.
     closed: bool,
 }
@@ -67,13 +71,15 @@ impl Report {
             profile,
             start: Instant::now(),
             last_line: Instant::now(),
+            drawn: Instant::now(),
             closed: false,
         };
         if let Some(warning) = warning {
             report.warn(&warning);
         }
         if report.stream.is_some() {
-            report.put(Stream::beginning(report.state.tasks()).as_bytes());
+            let beginning = Stream::beginning(&file.source, report.state.tasks());
+            report.put(beginning.as_bytes());
         }
         Ok(report)
     }
@@ -112,8 +118,13 @@ impl Report {
             self.print_output(&mut output);
         }
         if shown && !self.area.is_shown() {
-            // Otherwise it would flicker: the next time to draw comes later.
-            self.draw();
+            // Otherwise it would flicker: the next time to draw comes later. A new picture for
+            // each event would cost too much.
+            if self.drawn.elapsed() >= SOON {
+                self.draw();
+            } else {
+                self.area.draw_again();
+            }
         }
     }
 
@@ -142,6 +153,7 @@ impl Report {
 
     /// Shows how the run stands now; to be called about ten times in a second.
     pub fn draw(&mut self) {
+        self.drawn = Instant::now();
         if self.area.is_live() {
             let size = Size::of_stderr();
             let look = Look {

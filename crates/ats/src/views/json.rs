@@ -2,6 +2,7 @@
 //! documents it; within a version fields and events are only added.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -31,6 +32,7 @@ struct Object<'a> {
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum What<'a> {
     RunStarted {
+        file: &'a str,
         tasks: usize,
         jobs: usize,
     },
@@ -135,9 +137,17 @@ pub struct Stream {
 impl Stream {
     /// The lines with which a run begins: itself, then each of its tasks.
     #[must_use]
-    pub fn beginning(tasks: &Tasks) -> String {
+    pub fn beginning(file: &Path, tasks: &Tasks) -> String {
+        let file = &file.to_string_lossy();
         let (len, jobs) = (tasks.len(), tasks.jobs());
-        let mut lines = object(Duration::ZERO, What::RunStarted { tasks: len, jobs });
+        let mut lines = object(
+            Duration::ZERO,
+            What::RunStarted {
+                file,
+                tasks: len,
+                jobs,
+            },
+        );
         for (_, known) in tasks.iter() {
             lines.push_str(&object(Duration::ZERO, planned(tasks, known)));
         }

@@ -4,7 +4,7 @@
 //! by the [`profile`] of earlier runs; [`state`] is what has happened to them, each with its
 //! [`course`]. The rest turns these into text: [`screen`] for a terminal, with [`outlook`] and
 //! [`waits`]; [`plain`] lines; [`json`] for programs; [`trace`]; [`summary`], with the [`past`]; and
-//! [`logs`]. Almost all of it is pure; [`crate::runner::report`] draws and writes.
+//! [`logs`]. [`explain`] tells of a [`forecast`] instead of a run. Almost all of it is pure; [`crate::runner::report`] draws and writes.
 
 pub mod guess;
 pub mod options;
@@ -13,6 +13,10 @@ pub mod tasks;
 
 #[cfg(unix)]
 pub mod course;
+#[cfg(unix)]
+pub mod explain;
+#[cfg(unix)]
+pub mod forecast;
 #[cfg(unix)]
 pub mod json;
 #[cfg(unix)]
