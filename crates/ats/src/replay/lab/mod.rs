@@ -21,6 +21,8 @@ pub mod options;
 pub mod policy;
 pub mod svg;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::io::Write;
