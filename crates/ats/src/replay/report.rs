@@ -30,6 +30,8 @@ pub struct Report {
     without_cpu_share: usize,
     /// Tasks that used more than one core: a replayed one has only one.
     of_several_cores: usize,
+    /// What must be known about the record.
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,6 +110,7 @@ impl Report {
                 .iter()
                 .filter(|task| task.used_several_cores())
                 .count(),
+            notes: workflow.notes.clone(),
         }
     }
 }
@@ -196,6 +199,9 @@ impl Report {
                 f,
                 "  note         {tasks} used several cores, replayed on one"
             )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  note         {note}")?;
         }
         Ok(())
     }

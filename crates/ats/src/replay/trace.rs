@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::workflow::{RecordedTask, Workflow, place_in_order};
 use crate::graph::topological;
 use crate::input::Problem;
-use crate::text::{count, nearest, printable};
+use crate::text::{count, duration, nearest, printable};
 
 /// The version of the section that is understood.
 pub const VERSION: u64 = 1;
@@ -73,6 +73,7 @@ pub fn check(path: &Path, section: &Section) -> Result<Workflow, Vec<Problem>> {
     let mut checking = Checking {
         path,
         tasks: &section.tasks,
+        end: section.makespan_us,
         problems: Vec::new(),
     };
     let needs = checking.needs();
@@ -86,7 +87,9 @@ pub fn check(path: &Path, section: &Section) -> Result<Workflow, Vec<Problem>> {
     }
     Ok(Workflow {
         tasks: arranged(tasks, &needs, &order),
-        makespan: section.makespan_us.map(Duration::from_micros),
+        makespan: section
+            .makespan_us
+            .map(|us| Duration::from_micros(us.min(LONGEST))),
         notes: notes(section),
     })
 }
@@ -108,6 +111,8 @@ fn check_version(path: &Path, section: &Section) -> Result<(), Problem> {
 struct Checking<'a> {
     path: &'a Path,
     tasks: &'a [TracedTask],
+    /// When the run ended.
+    end: Option<u64>,
     problems: Vec<Problem>,
 }
 
@@ -173,6 +178,10 @@ impl Checking<'_> {
             (Some(start), Some(end)) => (start, end),
             (None, None) if matches!(outcome.map(|at| OUTCOMES[at]), Some("never" | "skipped")) => {
                 return Duration::ZERO;
+            }
+            // It was under way when the run was stopped for good.
+            (Some(start), None) if outcome.map(|at| OUTCOMES[at]) == Some("stopped") => {
+                (start, self.end.unwrap_or(start).max(start))
             }
             (start, _) => {
                 let missing = if start.is_none() {
@@ -297,14 +306,23 @@ fn notes(section: &Section) -> Vec<String> {
         let is_so = |task: &&TracedTask| task.outcome.as_deref() == Some(wanted);
         section.tasks.iter().filter(is_so).count()
     };
-    [
-        ("skipped", "skipped and take no time"),
-        ("never", "never begun and take no time"),
-        ("failed", "failed; what needs them goes on here"),
-        ("stopped", "stopped and take the time until then"),
-    ]
-    .into_iter()
-    .filter(|(outcome, _)| with(outcome) > 0)
-    .map(|(outcome, said)| format!("{} {said}", count(with(outcome), "task")))
-    .collect()
+    let kinds = [
+        ("skipped", "skipped: no time is taken here"),
+        ("never", "never begun: no time is taken here"),
+        ("failed", "failed: what needs it goes on here"),
+        ("stopped", "stopped: the time until then is taken"),
+    ];
+    let of_kinds = kinds
+        .into_iter()
+        .filter(|(outcome, _)| with(outcome) > 0)
+        .map(|(outcome, said)| format!("{} {said}", count(with(outcome), "task")));
+    took(section).into_iter().chain(of_kinds).collect()
+}
+
+/// What the run was, to compare with what it could have been.
+fn took(section: &Section) -> Option<String> {
+    let makespan = Duration::from_micros(section.makespan_us?.min(LONGEST));
+    let jobs = usize::try_from(section.jobs?).ok()?;
+    let jobs = count(jobs, "job");
+    Some(format!("the run took {} with {jobs}", duration(makespan)))
 }

@@ -263,9 +263,9 @@ fn naive(case: &Case<'_>, cores: usize, policy: Policy) -> Vec<Duration> {
         let end = |node: usize| starts[node].map(|start| start + case.durations[node]);
         let open = (0..nodes).filter(|&node| !ended[node]);
         now = open.filter_map(end).min().expect("something runs");
-        for node in 0..nodes {
-            if !ended[node] && end(node) == Some(now) {
-                ended[node] = true;
+        for (node, ended) in ended.iter_mut().enumerate() {
+            if !*ended && end(node) == Some(now) {
+                *ended = true;
                 ends += 1;
                 for &after in case.plan.shape.successors(node as u32) {
                     ready_since[after as usize] = ends;
