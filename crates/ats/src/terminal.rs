@@ -47,7 +47,8 @@ impl Size {
 /// Whether lines can be redrawn on stderr.
 #[must_use]
 pub fn is_live() -> bool {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let term = std::env::var_os("TERM");
+    let dumb = term.map_or(cfg!(unix), |term| term == "dumb");
     stderr().is_terminal() && !dumb
 }
 
@@ -67,6 +68,8 @@ pub fn shows_unicode() -> bool {
 #[derive(Debug)]
 pub struct LiveArea {
     live: bool,
+    /// Whether anybody wants colours; asking costs as much as printing.
+    colours: bool,
     /// How many columns each line on the screen takes.
     shown: Vec<usize>,
     last: String,
@@ -81,6 +84,7 @@ impl LiveArea {
         }
         LiveArea {
             live,
+            colours: wants_colours(),
             shown: Vec::new(),
             last: String::new(),
         }
@@ -119,16 +123,14 @@ impl LiveArea {
     fn put_last(&self, top: &str) {
         LINES.store(self.lines(), Ordering::Relaxed);
         // The terminal shows all of it at once, if it knows how; others ignore that.
-        put(&format!(
-            "\x1b[?2026h{top}{}\x1b[0m\x1b[J\x1b[?2026l",
-            self.last
-        ));
+        let frame = format!("\x1b[?2026h{top}{}\x1b[0m\x1b[J\x1b[?2026l", self.last);
+        put(&frame, self.colours);
     }
 
     /// Takes the lines away, so that whole lines can be printed.
     pub fn clear(&mut self) {
         if !self.shown.is_empty() {
-            put(&format!("{}\x1b[J", self.back_to_top()));
+            put(&format!("{}\x1b[J", self.back_to_top()), true);
             self.shown.clear();
             LINES.store(0, Ordering::Relaxed);
         }
@@ -143,7 +145,7 @@ impl LiveArea {
     /// Prints whole lines on stderr, above the area.
     pub fn print(&mut self, text: &str) {
         self.clear();
-        let _ = writeln!(anstream::stderr(), "{text}");
+        put(&format!("{text}\n"), self.colours);
     }
 
     /// A terminal that has become narrower has wrapped what was drawn.
@@ -182,17 +184,16 @@ fn back_to_top(lines: usize) -> String {
     codes
 }
 
+fn wants_colours() -> bool {
+    anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never
+}
+
 /// Colours go if nobody wants them, what moves the cursor stays.
-fn put(frame: &str) {
-    let colours = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
-    let frame = if colours {
-        frame.to_owned()
-    } else {
-        without_colours(frame)
-    };
+fn put(text: &str, colours: bool) {
+    let plain = (!colours).then(|| without_colours(text));
     // Losing sight of the progress is no reason to stop the work.
     let mut stderr = stderr().lock();
-    let _ = stderr.write_all(frame.as_bytes());
+    let _ = stderr.write_all(plain.as_deref().unwrap_or(text).as_bytes());
     let _ = stderr.flush();
 }
 
@@ -217,7 +218,7 @@ fn without_colours(frame: &str) -> String {
 pub fn tidy_up() {
     let lines = LINES.swap(0, Ordering::Relaxed);
     if lines > 0 {
-        put(&format!("{}\x1b[J", back_to_top(lines)));
+        put(&format!("{}\x1b[J", back_to_top(lines)), true);
     }
 }
 

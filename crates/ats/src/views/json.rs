@@ -333,3 +333,42 @@ fn object(at: Duration, what: What<'_>) -> String {
     line.push('\n');
     line
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Story;
+    use super::*;
+
+    #[test]
+    fn everything_is_told() {
+        let story = Story::of_all_kinds();
+        let end = Stream::end(&Totals::of(&story.state), Exit::Interrupted, story.now());
+        insta::assert_snapshot!(story.json.clone() + &end);
+        for line in story.json.lines() {
+            assert!(
+                serde_json::from_str::<serde_json::Value>(line).is_ok(),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn characters_are_put_together_from_pieces_and_nothing_is_lost() {
+        let bytes = "aé漢🦀\u{fffd}".as_bytes();
+        for cut in 0..bytes.len() {
+            let mut story = Story::of_build();
+            story.json.clear();
+            story
+                .begin("fetch")
+                .print("fetch", &bytes[..cut])
+                .print("fetch", &bytes[cut..]);
+            story.print("fetch", &[0xff, 0xe6, 0xbc]).done("fetch");
+            let texts = story.json.lines().filter_map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                line["text"].as_str().map(str::to_owned)
+            });
+            let whole: String = texts.collect();
+            assert_eq!(whole, "aé漢🦀\u{fffd}\u{fffd}\u{fffd}", "cut at {cut}");
+        }
+    }
+}

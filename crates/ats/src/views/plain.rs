@@ -139,3 +139,33 @@ pub fn still(state: &State, now: Duration) -> Option<String> {
     let (over, all) = (state.over_count(), state.tasks().len());
     Some(format!("{FAINT}{line}; {over} of {all} over{FAINT:#}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Story;
+    use super::*;
+
+    #[test]
+    fn a_log_tells_of_everything() {
+        insta::assert_snapshot!(Story::of_all_kinds().plain.join("\n"));
+    }
+
+    #[test]
+    fn above_a_live_display_only_what_stays_interesting_is_told() {
+        insta::assert_snapshot!(Story::of_all_kinds().above.join("\n"));
+    }
+
+    #[test]
+    fn a_silent_log_gets_a_sign_of_life() {
+        let mut story = Story::of_build();
+        assert_eq!(still(&story.state, story.now()), None);
+        story.at(0).begin("fetch");
+        story.at(3_000).done("fetch").begin("lint").begin("docs");
+        let line = still(&story.state, Duration::from_secs(83)).unwrap();
+        let line = anstream::adapter::strip_str(&line).to_string();
+        assert_eq!(
+            line,
+            "still   lint (1:20 min), docs (1:20 min); 1 of 8 over"
+        );
+    }
+}

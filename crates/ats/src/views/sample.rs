@@ -7,11 +7,14 @@ use std::time::Duration;
 use adaptive_task_scheduler::Priority;
 use adaptive_task_scheduler::graph::Durations;
 
+use super::json::Stream;
+use super::plain::line;
 use super::state::State;
 use super::tasks::{Tasks, number, shape};
 use crate::runner::ending::Ending;
 use crate::runner::note::{Event, Note, Skip};
 use crate::runner::output::Output;
+use crate::runner::stop::Level;
 use crate::taskfile::model::{Action, Place, Task, TaskFile};
 
 /// Of each task its name, what it needs, its priority, and how many seconds it took before.
@@ -42,6 +45,13 @@ pub(crate) const BUILD: &[Row] = &[
 /// A run that is told what happens.
 pub(crate) struct Story {
     pub(crate) state: State,
+    /// What a log shows of it.
+    pub(crate) plain: Vec<String>,
+    /// What scrolls by above a live display.
+    pub(crate) above: Vec<String>,
+    /// What programs read of it.
+    pub(crate) json: String,
+    stream: Stream,
     places: HashMap<String, usize>,
     at: Duration,
 }
@@ -64,6 +74,10 @@ impl Story {
         let tasks = Tasks::of(&file, shape(&file.tasks), &learned, jobs);
         let places = file.tasks.iter().enumerate();
         Story {
+            plain: Vec::new(),
+            above: Vec::new(),
+            json: Stream::beginning(Path::new("ats.toml"), &tasks),
+            stream: Stream::default(),
             state: State::of(tasks),
             places: places
                 .map(|(place, task)| (task.name.clone(), place))
@@ -87,8 +101,14 @@ impl Story {
     }
 
     pub(crate) fn tell(&mut self, event: Event) -> &mut Self {
-        let at = self.at;
-        self.state.take(&mut Note { at, event });
+        let mut note = Note { at: self.at, event };
+        self.state.take(&mut note);
+        let strip = |line: String| anstream::adapter::strip_str(&line).to_string();
+        self.plain
+            .extend(line(&self.state, &note.event, false).map(strip));
+        self.above
+            .extend(line(&self.state, &note.event, true).map(strip));
+        self.json += &self.stream.lines(self.state.tasks(), &note);
         self
     }
 
@@ -124,6 +144,56 @@ impl Story {
             cpu: None,
         };
         self.tell(event)
+    }
+
+    /// Everything that can happen to tasks.
+    pub(crate) fn of_all_kinds() -> Self {
+        let mut story = Story::of_build();
+        story.at(0).begin("fetch");
+        story
+            .at(2_900)
+            .print("fetch", "12 files\n".as_bytes())
+            .done("fetch");
+        story
+            .begin("generate")
+            .skip("lint", Skip::UpToDate)
+            .begin("docs");
+        story.at(4_000).pause("docs", "compile (os=macos)");
+        story
+            .at(7_000)
+            .done("generate")
+            .begin("compile (os=macos)")
+            .ready("compile (os=linux)");
+        story.at(9_000).go_on("docs").skip("docs", Skip::Condition);
+        story
+            .at(9_100)
+            .start("compile (os=linux)", 1)
+            .retry("compile (os=linux)");
+        story.at(11_100).start("compile (os=linux)", 2);
+        story
+            .at(12_000)
+            .print("compile (os=linux)", "no spa\u{e9}".as_bytes());
+        story.end(
+            "compile (os=linux)",
+            Ending::TimedOut(Duration::from_secs(1)),
+            "no spaé",
+        );
+        story
+            .never("unit-tests", Some("compile (os=linux)"))
+            .never("deploy", None);
+        story.tell(Event::Stopping {
+            level: Level::Gently,
+        });
+        story.at(12_500).tell(Event::Stopping {
+            level: Level::AtOnce,
+        });
+        story.end("compile (os=macos)", Ending::Stopped, "");
+        story
+    }
+
+    pub(crate) fn print(&mut self, name: &str, bytes: &[u8]) -> &mut Self {
+        let (task, bytes) = (self.place(name), bytes.to_vec());
+        self.tell(Event::Output { task, bytes })
     }
 
     pub(crate) fn done(&mut self, name: &str) -> &mut Self {

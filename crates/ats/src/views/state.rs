@@ -175,6 +175,8 @@ impl State {
     /// It counts as done.
     fn skipped(&mut self, task: u32, why: Skip, at: Duration) {
         self.skipped += 1;
+        // Its condition may have run, and taken a place.
+        self.close(task, Ending::Success, at);
         self.over(task, Phase::Skipped(why), at);
     }
 

@@ -194,6 +194,10 @@ fn time(state: &State, past: &Past, lines: &mut String) {
 
 /// What was lost on the path and is worth a word, in words.
 fn lost(past: &Past) -> Vec<String> {
+    if past.took.saturating_sub(past.bound()) * 20 < past.bound() {
+        // Whatever was waited for, the run could not have been much shorter.
+        return Vec::new();
+    }
     let parts = [
         (past.sum(|step| step.waited), "waiting for a place"),
         (past.sum(|step| step.retried), "in retries"),
@@ -300,6 +304,19 @@ mod tests {
             .end("generate", Ending::Stopped, "much text\n");
         story.never("compile (os=linux)", Some("generate"));
         insta::assert_snapshot!(said(&story));
+    }
+
+    #[test]
+    fn what_could_not_have_been_faster_has_lost_nothing() {
+        let rows = [
+            ("a", &[][..], adaptive_task_scheduler::Priority::Mid, None),
+            ("b", &[][..], adaptive_task_scheduler::Priority::Mid, None),
+        ];
+        let mut story = Story::of(&rows, 1);
+        story.at(0).ready("b").begin("a");
+        story.at(2_000).done("a").start("b", 1);
+        story.at(4_000).done("b");
+        assert_eq!(said(&story), "2 of 2 tasks done, in 4.00 s");
     }
 
     #[test]
