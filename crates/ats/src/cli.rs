@@ -134,6 +134,14 @@ pub struct RunOptions {
     #[arg(long)]
     pub preempt: bool,
 
+    /// Go on with the last run of the file where it stopped, even if it was killed
+    #[arg(long)]
+    pub resume: bool,
+
+    /// Run tasks even if nothing has changed that they depend on
+    #[arg(long)]
+    pub force: bool,
+
     #[command(flatten)]
     pub looks: Looks,
 

@@ -19,6 +19,7 @@ pub mod runner;
 pub mod taskfile;
 pub mod views;
 
+pub mod cache;
 pub mod dispatch;
 pub mod graph;
 pub mod input;

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 
 use super::children;
 use super::ending::Ending;
+use super::fresh::Looks;
 use super::job::{Due, Step};
 use super::note::Event;
 use super::run::{REDRAW, Run, ask_to_end};
@@ -32,6 +33,9 @@ impl Run<'_> {
             self.listen(task);
         }
         self.reap();
+        while let Some((task, found)) = self.memory.looks.as_ref().and_then(Looks::take) {
+            self.found(task, found);
+        }
         self.see_to_what_is_due();
     }
 

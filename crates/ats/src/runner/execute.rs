@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::children;
 use super::facts;
+use super::memory::Memory;
 use super::report::Report;
 use super::run::{AfterFailure, REDRAW, Run};
 use super::signals::Signals;
 use crate::cli::RunOptions;
-use crate::dispatch::{Dispatcher, Limits};
+use crate::dispatch::{Dispatcher, Holds, Limits};
 use crate::exit::{Exit, Failure};
 use crate::taskfile::model::TaskFile;
 use crate::views::tasks::shape;
@@ -28,9 +29,22 @@ pub fn execute(file: &TaskFile, jobs: usize, options: &RunOptions) -> Result<Exi
     #[cfg(target_os = "linux")]
     super::guard::watch_outer()
         .map_err(|error| Failure::internal("watching over the run", error))?;
+    let memory = Memory::open(file, options, &signals)?;
     let mut report = Report::open(&options.views, file, jobs)?;
-    let dispatcher = dispatcher(file, &report.expected(), jobs, options.preempt);
-    let mut run = Run::new(&file.tasks, dispatcher, after_failure(options), &mut report);
+    let dispatcher = dispatcher(
+        file,
+        &report.expected(),
+        &memory.done,
+        jobs,
+        options.preempt,
+    );
+    let mut run = Run::new(
+        &file.tasks,
+        dispatcher,
+        after_failure(options),
+        memory,
+        &mut report,
+    );
     let mut drawn = Instant::now();
     run.act();
     while !run.is_finished() {
@@ -55,15 +69,20 @@ fn after_failure(options: &RunOptions) -> AfterFailure {
     }
 }
 
-/// What decides which of the tasks starts next, if they take so long.
+/// What decides which of the tasks starts next, if they take so long; those that are done take no
+/// place.
 pub(super) fn dispatcher(
     file: &TaskFile,
     expected: &[Duration],
+    done: &[bool],
     jobs: usize,
     preempt: bool,
 ) -> Dispatcher {
     let shape = shape(&file.tasks);
-    let facts = facts::facts(&file.tasks, &shape, expected);
+    let mut facts = facts::facts(&file.tasks, &shape, expected);
+    for (facts, _) in facts.iter_mut().zip(done).filter(|(_, done)| **done) {
+        facts.holds = Holds::Nothing;
+    }
     let limits = Limits {
         places: jobs,
         waiting_places: jobs.saturating_mul(WAITING_PER_JOB),

@@ -28,7 +28,7 @@ pub fn print(
     let (profile, _) = Profile::open(&options.views, &file.source);
     let tasks = Tasks::of(file, shape(&file.tasks), profile.durations(), jobs);
     let expected: Vec<_> = tasks.iter().map(|(_, known)| known.guess.mean).collect();
-    let dispatcher = dispatcher(file, &expected, jobs, options.preempt);
+    let dispatcher = dispatcher(file, &expected, &[], jobs, options.preempt);
     let facts: Vec<_> = tasks
         .iter()
         .map(|(task, _)| *dispatcher.facts(task))

@@ -18,6 +18,7 @@ use rustix::process::Pid;
 
 use super::children::{GRACE, LOOK};
 use super::ending::Ending;
+use super::fresh::content::Entry;
 use super::output::Output;
 use super::process::Started;
 
@@ -42,6 +43,8 @@ pub struct Job {
     pub took: Duration,
     /// CPU time of all its processes so far.
     pub cpu: Duration,
+    /// What it depends on, as it was before the command ran.
+    pub inputs: Vec<Entry>,
     /// Whether it gave its place to a more important one.
     pub is_paused: bool,
 }
@@ -124,6 +127,7 @@ impl Job {
             attempts: 0,
             took: Duration::ZERO,
             cpu: Duration::ZERO,
+            inputs: Vec::new(),
             is_paused: false,
         }
     }

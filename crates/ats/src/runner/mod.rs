@@ -10,6 +10,8 @@
 //! the next attempt is due. What happens is told as a [`note`], which [`report`] shows.
 
 pub mod facts;
+pub mod fingerprint;
+pub mod resume;
 pub mod retry;
 pub mod words;
 
@@ -23,10 +25,16 @@ pub mod ending;
 pub mod execute;
 #[cfg(unix)]
 pub mod explain;
+#[cfg(unix)]
+pub mod fresh;
 #[cfg(target_os = "linux")]
 pub mod guard;
 #[cfg(unix)]
 pub mod job;
+#[cfg(unix)]
+pub mod journal;
+#[cfg(unix)]
+pub mod memory;
 #[cfg(unix)]
 pub mod note;
 #[cfg(unix)]

@@ -10,7 +10,9 @@ use rustix::process::{Pid, Signal};
 
 use super::children::{self, Reaper};
 use super::ending::Ending;
+use super::fresh::{self, Found};
 use super::job::{Attempt, Job, Step};
+use super::memory::Memory;
 use super::note::{Event, Note, Skip};
 use super::process::Starter;
 use super::report::Report;
@@ -43,6 +45,7 @@ pub struct Run<'a> {
     pub(super) report: &'a mut Report,
     pub(super) stop: Stop,
     pub(super) buffer: Vec<u8>,
+    pub(super) memory: Memory,
     starter: Starter,
     begin: Instant,
     after_failure: AfterFailure,
@@ -57,6 +60,7 @@ impl<'a> Run<'a> {
         tasks: &'a [Task],
         dispatcher: Dispatcher,
         after_failure: AfterFailure,
+        memory: Memory,
         report: &'a mut Report,
     ) -> Self {
         Run {
@@ -68,6 +72,7 @@ impl<'a> Run<'a> {
             report,
             stop: Stop::default(),
             buffer: vec![0; 64 << 10],
+            memory,
             starter: Starter::default(),
             begin: Instant::now(),
             after_failure,
@@ -131,6 +136,10 @@ impl<'a> Run<'a> {
             return;
         }
         self.jobs.insert(task, Job::new());
+        if self.memory.is_done(task) {
+            self.skip(task, Skip::Resumed);
+            return;
+        }
         match &self.task(task).condition {
             Some(condition) => {
                 let condition = model::Action::Shell(condition.clone());
@@ -138,7 +147,37 @@ impl<'a> Run<'a> {
                     self.set_step(task, Step::Condition(attempt));
                 }
             }
-            None => self.command(task),
+            None => self.check(task),
+        }
+    }
+
+    /// Begins to find out whether it has to run, if that can be found out.
+    fn check(&mut self, task: u32) {
+        let about = self.task(task);
+        match &self.memory.looks {
+            Some(looks) if fresh::has_files(about) => {
+                let priority = self.dispatcher.facts(task).priority;
+                looks.check(task, about, priority);
+                self.set_step(task, Step::Checking);
+            }
+            _ => self.command(task),
+        }
+    }
+
+    /// Something was found out about a task's files.
+    pub(super) fn found(&mut self, task: u32, found: Found) {
+        let Some(job) = self.jobs.get_mut(&task) else {
+            // It was stopped meanwhile.
+            return;
+        };
+        match (&job.step, found) {
+            (Step::Checking, Found::UpToDate) => self.skip(task, Skip::UpToDate),
+            (Step::Checking, Found::Stale(inputs)) => {
+                job.inputs = inputs;
+                self.command(task);
+            }
+            (Step::Recording, _) => self.end(task, Ending::Success),
+            _ => {}
         }
     }
 
@@ -249,7 +288,7 @@ impl<'a> Run<'a> {
                 if let Some(job) = self.jobs.get_mut(&task) {
                     job.output = Default::default();
                 }
-                self.command(task);
+                self.check(task);
             }
             // Shells say so when the command was not found or could not be run.
             Ending::ExitCode(126 | 127) | Ending::Signal(_) | Ending::Broken(_) => {
@@ -267,6 +306,10 @@ impl<'a> Run<'a> {
         let retries = self.tasks[task as usize].retries;
         let left = (retries.count + 1).saturating_sub(job.attempts);
         let is_final = ending == Ending::Success || ending == Ending::Stopped;
+        if ending == Ending::Success && fresh::has_files(&self.tasks[task as usize]) {
+            self.record(task);
+            return;
+        }
         if is_final || left == 0 || self.stop.level() >= Level::Gently {
             self.end(task, ending);
             return;
@@ -286,6 +329,20 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// It has worked; what it left is put on record before anything may change it.
+    fn record(&mut self, task: u32) {
+        let about = self.task(task);
+        match (&self.memory.looks, self.jobs.get_mut(&task)) {
+            (Some(looks), Some(job)) => {
+                job.step = Step::Recording;
+                let inputs = std::mem::take(&mut job.inputs);
+                let priority = self.dispatcher.facts(task).priority;
+                looks.record(task, about, priority, inputs);
+            }
+            _ => self.end(task, Ending::Success),
+        }
+    }
+
     /// The next attempt is due.
     pub(super) fn rested(&mut self, task: u32) {
         self.set_step(task, Step::Queued);
@@ -294,6 +351,9 @@ impl<'a> Run<'a> {
 
     fn skip(&mut self, task: u32, why: Skip) {
         self.jobs.remove(&task);
+        if why != Skip::Resumed {
+            self.memory.write_down(&self.tasks[task as usize]);
+        }
         self.tell(Event::Skipped {
             task: task as usize,
             why,
@@ -308,7 +368,10 @@ impl<'a> Run<'a> {
         };
         let is_failure = !matches!(ending, Ending::Success | Ending::Stopped);
         let end = match ending {
-            Ending::Success => End::Done,
+            Ending::Success => {
+                self.memory.write_down(&self.tasks[task as usize]);
+                End::Done
+            }
             _ => End::Failed,
         };
         self.tell(Event::Ended {

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use adaptive_task_scheduler::graph::{Durations, Samples};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::options::ViewOptions;
+use crate::cache;
 use crate::input::shown;
 
 /// The version of the file; another one is not read.
@@ -118,35 +118,8 @@ fn place(options: &ViewOptions, source: &Path) -> Option<PathBuf> {
     if let Some(named) = &options.profile {
         return Some(named.clone());
     }
-    let whole = fs::canonicalize(source).ok()?;
-    let sum = Sha256::digest(whole.as_os_str().as_encoded_bytes());
-    let sum: String = sum
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Some(cache_directory()?.join("durations").join(sum + ".json"))
-}
-
-/// The user's cache directory for this program.
-fn cache_directory() -> Option<PathBuf> {
-    // The specification has relative paths ignored.
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| {
-        let home = absolute("HOME")?;
-        Some(if cfg!(target_os = "macos") {
-            home.join("Library/Caches")
-        } else {
-            home.join(".cache")
-        })
-    });
-    cache
-        .or_else(|| absolute("LOCALAPPDATA"))
-        .map(|cache| cache.join("ats"))
+    let name = cache::name_of(source)? + ".json";
+    Some(cache::directory()?.join("durations").join(name))
 }
 
 fn read(path: &Path) -> Result<Durations, String> {
