@@ -39,6 +39,15 @@ impl<T> Mutex<T> {
         Self(base::Mutex::new(value))
     }
 
+    /// The value, which nobody else can reach now.
+    #[cfg(not(ats_loom))]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        match self.0.get_mut() {
+            Ok(value) => value,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         match self.0.lock() {
             Ok(guard) => guard,

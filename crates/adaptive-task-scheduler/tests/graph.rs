@@ -65,10 +65,10 @@ fn all_mistakes_are_told_together() {
     let told = mistakes(graph);
     let found = [
         "several nodes are called \"doubled\"",
-        "\"one\" runs after \"nowhere\", which does not exist",
         "\"doubled\" uses an output of another graph",
         "the output of \"one\" is taken by \"takes\" and used by \"reads\" too; \
          give it to both by reference",
+        "\"one\" runs after \"nowhere\", which does not exist",
     ];
     assert_eq!(told[..4], found);
     let cycle = "nodes run after each other: \"first\" -> \"last\" -> \"first\"";
@@ -225,9 +225,9 @@ fn a_long_chain_needs_no_stack_and_drawings_mark_the_longest_path() {
     graph.node("apart").cpu((), |()| ());
     let plan = graph.build().unwrap();
     let dot = "digraph {\n    n0 [label=\"say \\\"hi\\\"\", style=bold];\n    \
-               n1 [label=\"after\", style=bold];\n    n2 [label=\"apart\"];\n    n0 -> n1;\n}\n";
+               n1 [label=\"after\", style=bold];\n    n2 [label=\"apart\"];\n    n0 -> n1 [style=bold];\n}\n";
     assert_eq!(plan.to_dot(), dot);
-    let mermaid = "flowchart TD\n    n0[\"say #quot;hi#quot;\"]\n    n1[\"after\"]\n    \
+    let mermaid = "flowchart TD\n    n0[\"say #34;hi#34;\"]\n    n1[\"after\"]\n    \
                    n2[\"apart\"]\n    n0 --> n1\n    style n0 stroke-width:4px\n    \
                    style n1 stroke-width:4px\n";
     assert_eq!(plan.to_mermaid(), mermaid);

@@ -53,7 +53,12 @@ impl Samples {
         }
     }
 
-    fn add(&mut self, took: Duration) {
+    /// Whether they say enough of a node by themselves.
+    pub(super) fn is_enough(&self) -> bool {
+        self.count >= ENOUGH
+    }
+
+    pub(super) fn add(&mut self, took: Duration) {
         let took = took.as_secs_f64();
         self.count += 1;
         let before = took - self.mean;
@@ -132,7 +137,7 @@ impl Durations {
 
     /// How long a node of this class will take.
     pub fn expected(&self, class: &str, node: &str) -> Expected {
-        let own = self.nodes.get(node).filter(|own| own.count >= ENOUGH);
+        let own = self.nodes.get(node).filter(|own| own.is_enough());
         let of_class = || self.classes.get(class).filter(|class| class.count > 0);
         match (own, of_class()) {
             (Some(own), _) => expected(own, Basis::Node),
@@ -151,6 +156,16 @@ impl Durations {
         self.classes
             .iter()
             .map(|(name, samples)| (&**name, *samples))
+    }
+
+    /// What this node took, if it is no class of its own.
+    pub fn node(&self, node: &str) -> Option<Samples> {
+        self.nodes.get(node).copied()
+    }
+
+    /// What nodes of this class took, if any did.
+    pub fn class(&self, class: &str) -> Option<Samples> {
+        self.classes.get(class).copied()
     }
 
     /// Goes on from samples that were saved of a node.

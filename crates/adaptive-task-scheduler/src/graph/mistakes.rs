@@ -10,7 +10,8 @@ pub struct GraphError {
 }
 
 impl GraphError {
-    /// The mistakes, in the order of the nodes; cycles come last.
+    /// The mistakes by their kinds, and within one in the order of the nodes; a cycle comes
+    /// last.
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
@@ -31,6 +32,33 @@ pub enum Mistake {
     },
     /// A node uses an output of another graph.
     ForeignOutput(TaskName),
+    /// A node is in a group of another graph, or runs after one.
+    ForeignGroup(TaskName),
+    /// The reports are to have an output of another graph.
+    ForeignResult,
+    /// The reports are to have an output that another node takes by value.
+    TakenResult {
+        /// The node whose output it is.
+        output: TaskName,
+        /// The node that takes it.
+        by: TaskName,
+    },
+    /// A node that is tried again takes an output by value, which is there only once.
+    TakenAndRetried {
+        /// The node whose output it is.
+        output: TaskName,
+        /// The node that takes it.
+        by: TaskName,
+    },
+    /// A node that is run anyway needs an output, which may be missing.
+    NeededAnyway {
+        /// The node whose output it is.
+        output: TaskName,
+        /// The node that is run anyway.
+        by: TaskName,
+    },
+    /// A node with a list of items has a time-out or is tried again.
+    WatchedItems(TaskName),
     /// An output is taken by one node and used by another.
     TakenAndUsed {
         /// The node whose output it is.
@@ -54,6 +82,30 @@ impl fmt::Display for Mistake {
             Mistake::ForeignOutput(node) => {
                 write!(f, "\"{node}\" uses an output of another graph")
             }
+            Mistake::ForeignGroup(node) => {
+                write!(f, "\"{node}\" names a group of another graph")
+            }
+            Mistake::ForeignResult => f.write_str("a result is an output of another graph"),
+            Mistake::TakenResult { output, by } => write!(
+                f,
+                "the output of \"{output}\" is a result and is taken by \"{by}\"; \
+                 give it by reference"
+            ),
+            Mistake::TakenAndRetried { output, by } => write!(
+                f,
+                "\"{by}\" is tried again and takes the output of \"{output}\", \
+                 which is there only once; give it by reference"
+            ),
+            Mistake::NeededAnyway { output, by } => write!(
+                f,
+                "\"{by}\" is run anyway and needs the output of \"{output}\", \
+                 which may be missing; use it with `maybe()`"
+            ),
+            Mistake::WatchedItems(node) => write!(
+                f,
+                "\"{node}\" has a list of items and a time-out or retries; \
+                 give the items' own work those"
+            ),
             Mistake::TakenAndUsed { output, by, also } => write!(
                 f,
                 "the output of \"{output}\" is taken by \"{by}\" and used by \"{also}\" too; \

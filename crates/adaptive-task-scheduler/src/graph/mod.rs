@@ -32,18 +32,43 @@
 //! for; between two nodes they give way to more important work. Each other node is a task
 //! of its own, of the node's name.
 
-mod build;
-mod durations;
-mod mistakes;
-mod plan;
-mod run;
-mod shape;
-mod values;
+// In the order in which a graph meets them: declared, checked, planned, run, reported.
+// `shape`, `durations`, `bits`, `ranks`, `progress` and `learned` are pure.
 
-pub use build::{Graph, NodeBuilder};
+mod build;
+mod inputs;
+mod special;
+mod work;
+
+mod check;
+mod mistakes;
+
+mod draw;
+mod durations;
+mod learned;
+mod plan;
+mod ranks;
+mod shape;
+
+mod apart;
+#[allow(unsafe_code, reason = "the values of a run; each block cites a rule")]
+mod arena;
+mod bits;
+mod policy;
+mod progress;
+mod run;
+mod state;
+mod workers;
+
+mod report;
+
+pub use build::{Graph, NodeBuilder, NodeGroup};
 pub use durations::{Basis, Durations, Expected, Samples};
+pub use inputs::{Input, Inputs, Maybe, Output, Shared};
 pub use mistakes::{GraphError, Mistake};
 pub use plan::Plan;
-pub use run::{NodeError, Report, Run};
+pub use policy::OnFailure;
+pub use report::{NodeError, Report, RunProgress};
+pub use run::{Prepared, Run};
 pub use shape::{Cycle, Shape};
-pub use values::{Input, Inputs, Output, Shared};
+pub use special::Retries;

@@ -1,126 +1,201 @@
-//! A graph that was checked: what its runs share.
+//! A graph that was checked: what its runs share, and what they have taught it.
 
 use super::{
-    run::Run,
+    arena::{Arena, Places},
+    durations::Durations,
+    inputs::Output,
+    learned::{Learned, Names, Sample},
+    progress::Progress,
+    ranks::{Facts, Ranks},
+    run::{Prepared, Run},
     shape::Shape,
-    values::{AnyPlace, Values},
+    special::Special,
+    state::Desk,
+    work::Work,
 };
-use crate::{
-    lane::Lane,
-    priority::Priority,
-    scheduler::Scheduler,
-    task::{id::TaskName, job::BoxError},
-};
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use crate::{primitives::Mutex, priority::Priority, scheduler::Scheduler, task::id::TaskName};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
-type Call = Box<dyn Fn(&Values) -> Result<(), BoxError> + Send + Sync>;
-pub(super) type Attempt = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
-type Start = Box<dyn Fn(&Arc<Values>) -> Attempt + Send + Sync>;
-
-/// What a node does. It puts its output into its place.
-pub(super) enum Work {
-    Call(Lane, Call),
-    Future(Start),
-}
-
-pub(super) struct Node {
-    pub(super) name: TaskName,
-    pub(super) priority: Priority,
-    pub(super) work: Work,
-    pub(super) place: fn(bool) -> AnyPlace,
-    pub(super) is_taken: bool,
-}
-
-impl fmt::Debug for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
+/// The memory of so many runs that have ended is kept for the next ones.
+const KEPT: usize = 8;
 
 /// A graph that was checked. It never changes, and can be run many times, concurrently
-/// too. Cloning it is cheap.
+/// too. Cloning it is cheap, and clones learn together.
 #[derive(Debug, Clone)]
 pub struct Plan(pub(super) Arc<Planned>);
 
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) graph: u64,
-    pub(super) nodes: Vec<Node>,
-    pub(super) shape: Shape,
+    /// How many nodes were declared; those behind gather groups.
+    pub(super) declared: usize,
+    pub(super) names: Vec<TaskName>,
+    pub(super) classes: Vec<TaskName>,
+    pub(super) class_of: Vec<u32>,
+    pub(super) groups: Vec<(TaskName, Vec<u32>)>,
+    pub(super) works: Vec<Work>,
+    pub(super) kinds: Vec<u8>,
+    pub(super) special: HashMap<u32, Special>,
+    /// Of nodes that may be skipped for want of an output: the node, and whose output it
+    /// needs. Sorted, and empty in a graph without conditions.
+    pub(super) needs: Vec<(u32, u32)>,
     /// What matters most of a node and all that run after it.
     pub(super) effective: Vec<Priority>,
-    /// Nodes on the longest path from each.
-    pub(super) remaining: Vec<Duration>,
+    pub(super) deadlines: Vec<(u32, Duration)>,
+    pub(super) shape: Shape,
+    pub(super) places: Places,
+    pub(super) ranks: Mutex<Arc<Ranks>>,
+    pub(super) learned: Mutex<Learned>,
+    pub(super) memories: Mutex<Vec<Memory>>,
+}
+
+/// The memory of a run.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) arena: Arena,
+    pub(super) progress: Progress,
 }
 
 impl Plan {
     /// Begins a run. Awaiting it gives the [`Report`](super::Report).
+    ///
+    /// [Inputs](super::Graph::input) of the graph are given by [`with`](Self::with); one
+    /// that is not given fails.
     pub fn run(&self, scheduler: &Scheduler) -> Run {
-        Run::begin(Arc::clone(&self.0), scheduler)
+        self.prepare().run(scheduler)
+    }
+
+    /// Prepares a run, and gives it a value for an [input](super::Graph::input).
+    pub fn with<T: Send + Sync + 'static>(&self, input: &Output<T>, value: T) -> Prepared {
+        self.prepare().with(input, value)
+    }
+
+    /// Prepares a run with options.
+    pub fn prepare(&self) -> Prepared {
+        Prepared::new(Arc::clone(&self.0))
     }
 
     /// How many nodes there are.
     pub fn len(&self) -> usize {
-        self.0.nodes.len()
+        self.0.declared
     }
 
     /// Whether there are no nodes.
     pub fn is_empty(&self) -> bool {
-        self.0.nodes.is_empty()
+        self.0.declared == 0
     }
 
-    /// The graph in the DOT language of Graphviz, with the nodes of a longest path drawn
-    /// bold.
-    pub fn to_dot(&self) -> String {
-        let mut text = String::from("digraph {\n");
-        let critical = self.0.longest_path();
-        for (at, node) in (0..).zip(&self.0.nodes) {
-            let name = node
-                .name
-                .as_str()
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"");
-            let style = match critical.contains(&at) {
-                true => ", style=bold",
-                false => "",
-            };
-            text += &format!("    n{at} [label=\"{name}\"{style}];\n");
-        }
-        for (before, after) in self.0.shape.edges() {
-            text += &format!("    n{before} -> n{after};\n");
-        }
-        text + "}\n"
+    /// What the runs so far have taught of how long nodes take, by the names of nodes and
+    /// classes. It can be kept, and given to [`learn`](Self::learn) by another process.
+    pub fn durations(&self) -> Durations {
+        self.0.learned.lock().to_durations(&self.0.by_name())
     }
 
-    /// The graph as a Mermaid flowchart, with the nodes of a longest path drawn bold.
-    pub fn to_mermaid(&self) -> String {
-        let mut text = String::from("flowchart TD\n");
-        let escapes = [('#', "#35;"), ('"', "#quot;"), ('<', "#lt;"), ('>', "#gt;")];
-        for (at, node) in self.0.nodes.iter().enumerate() {
-            let mut name = String::new();
-            for letter in node.name.as_str().chars() {
-                match escapes.iter().find(|(escaped, _)| *escaped == letter) {
-                    Some((_, escape)) => name += escape,
-                    None => name.push(letter),
-                }
-            }
-            text += &format!("    n{at}[\"{name}\"]\n");
-        }
-        for (before, after) in self.0.shape.edges() {
-            text += &format!("    n{before} --> n{after}\n");
-        }
-        for node in self.0.longest_path() {
-            text += &format!("    style n{node} stroke-width:4px\n");
-        }
-        text
+    /// Begins with what earlier runs, perhaps of another process, have taught. The next run
+    /// orders its nodes by that.
+    pub fn learn(&self, durations: &Durations) {
+        let mut learned = self.0.learned.lock();
+        learned.restore(durations, &self.0.by_name());
+        self.0.rank_anew(&learned);
+    }
+
+    /// The nodes of the path that is expected to take longest, in the order of running.
+    pub fn critical_path(&self) -> Vec<TaskName> {
+        let path = self.0.critical_path();
+        path.iter().map(|&node| self.0.name(node)).collect()
     }
 }
 
 impl Planned {
-    fn longest_path(&self) -> Vec<u32> {
-        let nodes = vec![Duration::from_nanos(1); self.nodes.len()];
-        self.shape.critical_path(&nodes)
+    pub(super) fn name(&self, node: u32) -> TaskName {
+        self.names[node as usize].clone()
+    }
+
+    pub(super) fn is_input(&self, node: u32) -> bool {
+        matches!(self.works.get(node as usize), Some(Work::Given))
+    }
+
+    /// The nodes whose outputs this one cannot do without, in a graph with conditions.
+    pub(super) fn needs(&self, node: u32) -> impl Iterator<Item = u32> {
+        let from = self.needs.partition_point(|&(by, _)| by < node);
+        let own = self.needs[from..].iter().take_while(move |it| it.0 == node);
+        own.map(|&(_, before)| before)
+    }
+
+    fn by_name(&self) -> Names<'_> {
+        Names {
+            nodes: &self.names,
+            classes: &self.classes,
+            of: &self.class_of,
+        }
+    }
+
+    /// A run begins: the order of its nodes, and whether all of them are to be measured.
+    pub(super) fn begin_run(&self) -> (Arc<Ranks>, bool) {
+        let mut learned = self.learned.lock();
+        let (is_young, is_due) = learned.begin_run();
+        if is_due {
+            self.rank_anew(&learned);
+        }
+        drop(learned);
+        (Arc::clone(&self.ranks.lock()), is_young)
+    }
+
+    fn rank_anew(&self, learned: &Learned) {
+        let facts = Facts {
+            effective: &self.effective,
+            kinds: &self.kinds,
+            deadlines: &self.deadlines,
+        };
+        let known = learned.known(&self.class_of);
+        let ranks = Ranks::learned(&self.shape, facts, &known);
+        *self.ranks.lock() = Arc::new(ranks);
+    }
+
+    pub(super) fn learn_samples(&self, samples: &[Sample]) {
+        let mut learned = self.learned.lock();
+        learned.add(samples, &self.class_of, self.classes.len());
+    }
+
+    /// How long each node is expected to take; all alike if nothing was learned yet.
+    pub(super) fn expected(&self) -> Vec<Duration> {
+        let known = self.learned.lock().known(&self.class_of);
+        match known.is_empty() {
+            true => vec![Duration::from_micros(1); self.names.len()],
+            false => known.iter().map(|it| it.expected).collect(),
+        }
+    }
+
+    /// Without the nodes that gather groups.
+    pub(super) fn critical_path(&self) -> Vec<u32> {
+        let mut path = self.shape.critical_path(&self.expected());
+        path.retain(|&node| (node as usize) < self.declared);
+        path
+    }
+
+    /// Memory for a run, that of an earlier one if there is some.
+    pub(super) fn memory(&self) -> Memory {
+        let kept = self.memories.lock().pop();
+        match kept {
+            Some(mut memory) => {
+                memory.progress.reset(&self.shape);
+                memory
+            }
+            None => Memory {
+                arena: Arena::new(&self.places),
+                progress: Progress::new(&self.shape),
+            },
+        }
+    }
+
+    /// Keeps the memory of a run that is over.
+    pub(super) fn keep(&self, arena: &mut Arena, desk: &mut Desk) {
+        let mut memories = self.memories.lock();
+        if memories.len() < KEPT {
+            memories.push(Memory {
+                arena: mem::take(arena),
+                progress: mem::take(&mut desk.progress),
+            });
+        }
     }
 }

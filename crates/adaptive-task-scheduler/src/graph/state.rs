@@ -1,0 +1,379 @@
+//! One run: its values, how far it is, and who works for it.
+//!
+//! It owns: the desk, where all that changes is kept under one lock for a few steps at a
+//! time; the values, which nodes put and read without it ([`arena`](super::arena)); and the
+//! group of all tasks that work for the run, so that who awaits the run lends to all of
+//! them by one edge.
+//!
+//! Protocol:
+//!
+//! 1. A node is released at the desk, by whoever ends the last one that it runs after.
+//! 2. Nodes of the CPU lane wait there, by rank, for a [worker](super::workers): a task of
+//!    the CPU lane that runs one after the other. Whoever leaves the desk while more is
+//!    ready than there are workers for hires one, if that is worth it.
+//! 3. Other nodes become [tasks of their own](super::apart), begun by whoever released
+//!    them, after the desk is unlocked.
+//! 4. Whoever ends the last node wakes who awaits the run.
+//!
+//! No code of users runs while the desk is locked. A worker or task that starts another
+//! does so before it ends itself. One that is dropped without having run (the scheduler is
+//! ending) stops the run, so that nothing is started from its destructor.
+
+use super::{
+    arena::{Arena, Place},
+    plan::{Memory, Planned},
+    policy::OnFailure,
+    progress::{End, Progress, Stop},
+    ranks::{Ranks, kind},
+    report::NodeError,
+    work::Items,
+};
+use crate::{
+    TaskBuilder, TaskHandle,
+    group::TaskGroup,
+    handle,
+    primitives::{Mutex, MutexGuard},
+    priority::Priority,
+    put_off::PutOff,
+    quietly::quietly,
+    scheduler::Scheduler,
+};
+use std::{
+    collections::HashMap,
+    fmt, mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+/// One run. Public only as a part of sealed traits.
+pub struct State {
+    pub(super) plan: Arc<Planned>,
+    pub(super) ranks: Arc<Ranks>,
+    pub(super) scheduler: Scheduler,
+    pub(super) on_failure: OnFailure,
+    /// All nodes are measured.
+    pub(super) is_young: bool,
+    pub(super) begun: Instant,
+    pub(super) arena: Arena,
+    pub(super) desk: Mutex<Desk>,
+    /// A node may lack an input without anybody having failed.
+    has_skipped: AtomicBool,
+    pub(super) group: Mutex<TaskGroup<()>>,
+    pub(super) waiter: Mutex<Option<Waker>>,
+}
+
+/// What changes, under one lock.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) progress: Progress,
+    pub(super) errors: HashMap<u32, NodeError>,
+    /// Nodes whose items are being worked on.
+    pub(super) expanded: HashMap<u32, Expansion>,
+    pub(super) workers: usize,
+    pub(super) took: Option<Duration>,
+    /// All tasks of the run are to be cancelled once the desk is unlocked.
+    is_to_cancel: bool,
+}
+
+/// A node whose items are being worked on.
+pub(super) struct Expansion {
+    pub(super) items: Arc<dyn Items>,
+    /// The next item to begin.
+    pub(super) next: usize,
+    /// Items that have not ended.
+    pub(super) left: usize,
+    /// How it will end, if not well.
+    pub(super) error: Option<NodeError>,
+}
+
+impl fmt::Debug for Expansion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expansion")
+            .field("items", &self.items.len())
+            .field("next", &self.next)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
+}
+
+/// What is to be done once the desk is unlocked.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// Nodes that are tasks of their own.
+    apart: Vec<u32>,
+    /// The best ready node of each worker to be hired.
+    hire: Vec<u32>,
+    is_finished: bool,
+    is_to_cancel: bool,
+}
+
+impl State {
+    pub(super) fn new(
+        plan: Arc<Planned>,
+        ranks: Arc<Ranks>,
+        scheduler: &Scheduler,
+        on_failure: OnFailure,
+        is_young: bool,
+    ) -> Self {
+        let Memory { arena, progress } = plan.memory();
+        Self {
+            ranks,
+            scheduler: scheduler.clone(),
+            on_failure,
+            is_young,
+            begun: Instant::now(),
+            arena,
+            desk: Mutex::new(Desk {
+                progress,
+                errors: HashMap::new(),
+                expanded: HashMap::new(),
+                workers: 0,
+                took: None,
+                is_to_cancel: false,
+            }),
+            has_skipped: AtomicBool::new(false),
+            group: Mutex::new(scheduler.group()),
+            waiter: Mutex::default(),
+            plan,
+        }
+    }
+
+    pub(super) fn has(&self, node: u32) -> bool {
+        self.arena.has(node)
+    }
+
+    pub(super) fn get<T>(&self, place: Place<T>) -> Option<&T> {
+        self.arena.get(&self.plan.places, place)
+    }
+
+    pub(super) fn read<T>(&self, place: Place<T>) -> &T {
+        self.get(place).expect("it runs after the value is there")
+    }
+
+    pub(super) fn take<T>(&self, place: Place<T>) -> T {
+        let taken = self.arena.take(&self.plan.places, place);
+        taken.expect("only this one takes it, after it is there")
+    }
+
+    pub(super) fn put<T>(&self, place: Place<T>, value: T) {
+        self.arena.put(&self.plan.places, place, value);
+    }
+
+    pub(super) fn is(&self, node: u32, kind: u8) -> bool {
+        self.ranks.is(node, kind)
+    }
+
+    pub(super) fn may_lack(&self) -> bool {
+        self.has_skipped.load(Relaxed)
+    }
+
+    /// Begins with what runs after nothing.
+    pub(super) fn begin(self: &Arc<Self>) {
+        let mut desk = self.desk.lock();
+        desk.progress.begin(&self.plan.shape, &self.ranks);
+        self.leave(desk);
+    }
+
+    /// A node that was begun has ended, on a task of its own.
+    pub(super) fn end(self: &Arc<Self>, node: u32, end: Result<End, NodeError>) {
+        let mut desk = self.desk.lock();
+        self.note_end(&mut desk, node, end);
+        self.leave(desk);
+    }
+
+    pub(super) fn note_end(&self, desk: &mut Desk, node: u32, end: Result<End, NodeError>) {
+        let end = match end {
+            Ok(end) => end,
+            Err(error) => {
+                let is_cancelled = matches!(error, NodeError::Cancelled);
+                desk.errors.insert(node, error);
+                if is_cancelled {
+                    End::Cancelled
+                } else {
+                    End::Failed
+                }
+            }
+        };
+        if end != End::Done {
+            // Before anything that runs after it is released.
+            self.has_skipped.store(true, Relaxed);
+        }
+        desk.progress.end(&self.plan.shape, &self.ranks, node, end);
+        match end {
+            End::Failed if self.on_failure != OnFailure::KeepGoing => {
+                self.stop_at(desk, Stop::ButAnyway);
+                desk.is_to_cancel |= self.on_failure == OnFailure::Stop;
+            }
+            // By the scheduler, since nothing of this run was.
+            End::Cancelled if desk.progress.stopped() == Stop::No => {
+                self.stop_at(desk, Stop::All);
+            }
+            _ => {}
+        }
+    }
+
+    /// Begins less from now on.
+    pub(super) fn stop(self: &Arc<Self>, stop: Stop) {
+        let mut desk = self.desk.lock();
+        self.stop_at(&mut desk, stop);
+        self.leave(desk);
+    }
+
+    pub(super) fn stop_at(&self, desk: &mut Desk, stop: Stop) {
+        if desk.progress.stopped() >= stop {
+            return;
+        }
+        desk.progress.stop(&self.plan.shape, &self.ranks, stop);
+        // Items that have not begun are not begun any more.
+        let nodes: Vec<u32> = desk.expanded.keys().copied().collect();
+        for node in nodes {
+            self.cut(desk, node, NodeError::Cancelled);
+        }
+    }
+
+    /// Cancels the tasks that work for this run.
+    pub(super) fn cancel_tasks(&self) {
+        let _put_off = PutOff::begin();
+        self.group.lock().cancel_all();
+    }
+
+    /// Begins no more items of a node, which ends with this error after those that have.
+    pub(super) fn cut(&self, desk: &mut Desk, node: u32, error: NodeError) {
+        let Some(expansion) = desk.expanded.get_mut(&node) else {
+            return;
+        };
+        let items = expansion.items.len();
+        expansion.left -= items - expansion.next;
+        expansion.next = items;
+        expansion.error.get_or_insert(error);
+        let is_over = expansion.left == 0;
+        desk.progress.withdraw(&self.ranks, node);
+        if is_over && let Some(Expansion { error, .. }) = desk.expanded.remove(&node) {
+            self.note_end(desk, node, Err(error.unwrap_or(NodeError::Cancelled)));
+        }
+    }
+
+    /// Unlocks the desk and does what is due.
+    pub(super) fn leave(self: &Arc<Self>, mut desk: MutexGuard<'_, Desk>) {
+        let due = self.due(&mut desk, None);
+        drop(desk);
+        self.settle(due);
+    }
+
+    /// What is due; `next` is what the caller runs itself.
+    pub(super) fn due(&self, desk: &mut Desk, next: Option<u32>) -> Due {
+        let mut due = Due {
+            is_to_cancel: mem::take(&mut desk.is_to_cancel),
+            apart: match desk.progress.has_apart() {
+                true => desk.progress.take_apart(),
+                false => Vec::new(),
+            },
+            ..Due::default()
+        };
+        let wanted = self.wanted(desk, next);
+        if wanted > 0
+            && let Some(first) = desk.progress.first(&self.ranks)
+        {
+            desk.workers += wanted;
+            due.hire = vec![first; wanted];
+        }
+        if desk.progress.is_finished() && desk.took.is_none() {
+            desk.took = Some(self.begun.elapsed());
+            due.is_finished = true;
+        }
+        due
+    }
+
+    /// How many more workers are worth being hired.
+    pub(super) fn wanted(&self, desk: &Desk, next: Option<u32>) -> usize {
+        let ready = desk.progress.ready();
+        let threads = self.scheduler.core().cpu.threads();
+        let free = threads.saturating_sub(desk.workers);
+        // A short node is over before another worker has come.
+        let is_short = next.is_some_and(|node| self.is(node, kind::SHORT));
+        match is_short && desk.workers > 0 {
+            true => 0,
+            false => ready.min(free),
+        }
+    }
+
+    pub(super) fn settle(self: &Arc<Self>, due: Due) {
+        if due.is_to_cancel {
+            // Before those that are run anyway are started.
+            self.cancel_tasks();
+        }
+        for node in due.apart {
+            self.start_apart(node);
+        }
+        for node in due.hire {
+            self.hire(node);
+        }
+        if due.is_finished
+            && let Some(waker) = self.waiter.lock().take()
+        {
+            quietly(|| waker.wake());
+        }
+    }
+
+    pub(super) fn effective(&self, node: u32) -> Priority {
+        self.plan.effective[node as usize]
+    }
+
+    /// A task that works for this run: for a node, or as a worker.
+    pub(super) fn spawn(
+        &self,
+        node: Option<u32>,
+        describe: impl FnOnce(TaskBuilder<'_>) -> TaskBuilder<'_>,
+        spawn: impl FnOnce(TaskBuilder<'_>) -> TaskHandle<()>,
+    ) {
+        // Not under the group's lock: a task that the scheduler does not take is dropped
+        // here and now, and ends its node.
+        let handle = spawn(describe(self.scheduler.task()));
+        let id = handle.id();
+        let _put_off = PutOff::begin();
+        self.group.lock().insert(handle);
+        // It may have been stopped since the node was released.
+        if self.is_to_cancel(node) {
+            handle::cancel(id);
+        }
+    }
+
+    fn is_to_cancel(&self, node: Option<u32>) -> bool {
+        let stopped = self.desk.lock().progress.stopped();
+        let is_anyway = node.is_none_or(|node| self.is(node, kind::ANYWAY));
+        match stopped {
+            Stop::No => false,
+            Stop::ButAnyway => self.on_failure == OnFailure::Stop && !is_anyway,
+            Stop::All => true,
+        }
+    }
+
+    /// As a task's description: its name, its priority, its deadline.
+    pub(super) fn describe<'t>(&self, node: u32, task: TaskBuilder<'t>) -> TaskBuilder<'t> {
+        let task = task
+            .name(self.plan.name(node))
+            .priority(self.effective(node));
+        let special = self.plan.special.get(&node);
+        match special.and_then(|special| special.deadline) {
+            Some(deadline) => task.deadline(self.begun + deadline),
+            None => task,
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.arena.clear(&self.plan.places);
+        self.plan.keep(&mut self.arena, self.desk.get_mut());
+    }
+}
