@@ -140,7 +140,8 @@ impl State {
     }
 
     /// A future that was polled by a worker and has suspended after all.
-    pub(super) fn go_on_apart(self: &Arc<Self>, node: u32, attempt: Attempt, begun: Instant) {
+    pub(super) fn go_on_apart(self: &Arc<Self>, node: u32, attempt: Attempt) {
+        let begun = Instant::now();
         let owed = Owed::new(self, node);
         self.spawn(
             Some(node),

@@ -50,6 +50,11 @@ impl Learned {
         (before < YOUNG, is_due && !self.nodes.is_empty())
     }
 
+    /// Something has changed: in the next run every node is measured.
+    pub(super) fn doubt(&mut self) {
+        self.runs = self.runs.min(YOUNG - 1);
+    }
+
     /// Adds samples of nodes, each of a class.
     pub(super) fn add(&mut self, samples: &[Sample], classes: &[u32], count: usize) {
         self.make_room(classes.len(), count);

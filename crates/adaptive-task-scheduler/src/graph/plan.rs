@@ -152,6 +152,10 @@ impl Planned {
         *self.ranks.lock() = Arc::new(ranks);
     }
 
+    pub(super) fn doubt(&self) {
+        self.learned.lock().doubt();
+    }
+
     pub(super) fn learn_samples(&self, samples: &[Sample]) {
         let mut learned = self.learned.lock();
         learned.add(samples, &self.class_of, self.classes.len());

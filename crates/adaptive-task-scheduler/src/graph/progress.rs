@@ -117,6 +117,17 @@ impl Progress {
         Some(node)
     }
 
+    /// As [`take`](Self::take), so many nodes of a kind at most.
+    pub(super) fn take_some(&mut self, ranks: &Ranks, kind: u8, most: usize, taken: &mut Vec<u32>) {
+        while taken.len() < most
+            && let Some(node) = self.first(ranks)
+            && ranks.is(node, kind)
+        {
+            self.take(ranks);
+            taken.push(node);
+        }
+    }
+
     /// A node that has begun is given back, as if it had not.
     pub(super) fn put_back(&mut self, shape: &Shape, ranks: &Ranks, node: u32) {
         self.counts.begun -= 1;
@@ -157,7 +168,7 @@ impl Progress {
     pub(super) fn end(&mut self, shape: &Shape, ranks: &Ranks, node: u32, end: End) {
         debug_assert_eq!(self.stands[node as usize], Stand::Running);
         match end {
-            End::Done => self.done(shape, ranks, node),
+            End::Done => self.done(shape, ranks, node, false),
             End::Skipped => self.ended(shape, ranks, node, Stand::Skipped),
             End::Failed => self.ended(shape, ranks, node, Stand::Failed),
             End::Cancelled => {
@@ -167,13 +178,21 @@ impl Progress {
         }
     }
 
-    fn done(&mut self, shape: &Shape, ranks: &Ranks, node: u32) {
+    /// A node has given its output. If it is followed, its only successor was begun
+    /// already, without having been ready.
+    #[inline]
+    pub(super) fn done(&mut self, shape: &Shape, ranks: &Ranks, node: u32, is_followed: bool) {
         self.stands[node as usize] = Stand::Done;
         self.counts.done += 1;
         for &after in shape.successors(node) {
             let left = &mut self.left[after as usize];
             *left -= 1;
-            if *left == 0 {
+            if *left > 0 {
+                continue;
+            }
+            if is_followed {
+                self.start(after);
+            } else {
                 self.released(shape, ranks, after);
             }
         }

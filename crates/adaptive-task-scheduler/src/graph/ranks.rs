@@ -24,9 +24,16 @@ pub(super) mod kind {
     pub(in crate::graph) const LONG: u8 = 1 << 5;
 }
 
-/// Below this a node is short: what two workers pay for each other's cache lines.
-/// Measured with two threads on two cores; more sockets would ask for more.
-const SHORT: Duration = Duration::from_nanos(300);
+/// Below this a node is short: a handful of them take some microseconds.
+const SHORT: Duration = Duration::from_nanos(500);
+
+/// Nodes that take less than this on average, two readings of the clock included, are tiny:
+/// two workers would pay more for each other's cache lines than they do for the nodes.
+/// Measured with two threads on two cores.
+const TINY: Duration = Duration::from_nanos(120);
+
+/// One more worker is worth so much short work: waking a thread takes some microseconds.
+const WORTH: Duration = Duration::from_micros(20);
 
 /// From this on a node is long: two readings of the clock are 1 % of it.
 const LONG: Duration = Duration::from_micros(10);
@@ -134,6 +141,20 @@ impl Ranks {
 
     pub(super) fn rank(&self, node: u32) -> u32 {
         self.rank[node as usize]
+    }
+
+    /// Whether workers would only get into each other's way.
+    pub(super) fn are_tiny(&self) -> bool {
+        self.mean < TINY
+    }
+
+    /// How many more workers so many short nodes are worth.
+    pub(super) fn wanted_for_short(&self, ready: usize) -> usize {
+        if self.are_tiny() {
+            return 0;
+        }
+        let work = self.mean.as_nanos() * ready as u128;
+        (work / WORTH.as_nanos()) as usize
     }
 
     pub(super) fn is(&self, node: u32, kind: u8) -> bool {

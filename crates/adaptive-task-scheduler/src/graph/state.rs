@@ -60,6 +60,8 @@ pub struct State {
     pub(super) begun: Instant,
     pub(super) arena: Arena,
     pub(super) desk: Mutex<Desk>,
+    /// Less is begun than was to be; as a hint, without the desk.
+    pub(super) is_stopped: AtomicBool,
     /// A node may lack an input without anybody having failed.
     has_skipped: AtomicBool,
     pub(super) group: Mutex<TaskGroup<()>>,
@@ -74,6 +76,8 @@ pub(super) struct Desk {
     /// Nodes whose items are being worked on.
     pub(super) expanded: HashMap<u32, Expansion>,
     pub(super) workers: usize,
+    /// Workers that run nodes that are not short.
+    pub(super) at_length: usize,
     pub(super) took: Option<Duration>,
     /// All tasks of the run are to be cancelled once the desk is unlocked.
     is_to_cancel: bool,
@@ -138,9 +142,11 @@ impl State {
                 errors: HashMap::new(),
                 expanded: HashMap::new(),
                 workers: 0,
+                at_length: 0,
                 took: None,
                 is_to_cancel: false,
             }),
+            is_stopped: AtomicBool::new(false),
             has_skipped: AtomicBool::new(false),
             group: Mutex::new(scheduler.group()),
             waiter: Mutex::default(),
@@ -233,6 +239,7 @@ impl State {
         if desk.progress.stopped() >= stop {
             return;
         }
+        self.is_stopped.store(true, Relaxed);
         desk.progress.stop(&self.plan.shape, &self.ranks, stop);
         // Items that have not begun are not begun any more.
         let nodes: Vec<u32> = desk.expanded.keys().copied().collect();
@@ -265,13 +272,12 @@ impl State {
 
     /// Unlocks the desk and does what is due.
     pub(super) fn leave(self: &Arc<Self>, mut desk: MutexGuard<'_, Desk>) {
-        let due = self.due(&mut desk, None);
+        let due = self.due(&mut desk);
         drop(desk);
         self.settle(due);
     }
 
-    /// What is due; `next` is what the caller runs itself.
-    pub(super) fn due(&self, desk: &mut Desk, next: Option<u32>) -> Due {
+    fn due(&self, desk: &mut Desk) -> Due {
         let mut due = Due {
             is_to_cancel: mem::take(&mut desk.is_to_cancel),
             apart: match desk.progress.has_apart() {
@@ -280,7 +286,7 @@ impl State {
             },
             ..Due::default()
         };
-        let wanted = self.wanted(desk, next);
+        let wanted = self.wanted(desk);
         if wanted > 0
             && let Some(first) = desk.progress.first(&self.ranks)
         {
@@ -295,19 +301,22 @@ impl State {
     }
 
     /// How many more workers are worth being hired.
-    pub(super) fn wanted(&self, desk: &Desk, next: Option<u32>) -> usize {
+    pub(super) fn wanted(&self, desk: &Desk) -> usize {
         let ready = desk.progress.ready();
         let threads = self.scheduler.core().cpu.threads();
         let free = threads.saturating_sub(desk.workers);
-        // A short node is over before another worker has come.
-        let is_short = next.is_some_and(|node| self.is(node, kind::SHORT));
-        match is_short && desk.workers > 0 {
-            true => 0,
-            false => ready.min(free),
+        if ready == 0 || free == 0 {
+            return 0;
         }
+        let is_served = desk.workers > desk.at_length;
+        let first = desk.progress.first(&self.ranks);
+        if is_served && first.is_some_and(|first| self.is(first, kind::SHORT)) {
+            return self.ranks.wanted_for_short(ready).min(free);
+        }
+        ready.min(free)
     }
 
-    pub(super) fn settle(self: &Arc<Self>, due: Due) {
+    fn settle(self: &Arc<Self>, due: Due) {
         if due.is_to_cancel {
             // Before those that are run anyway are started.
             self.cancel_tasks();

@@ -1,9 +1,16 @@
 //! Workers: tasks of the CPU lane that run nodes, one after the other.
 //!
-//! A worker ends a node and takes the best ready one in one visit to the desk. Between two
-//! nodes it gives way to more important work of the lane.
+//! A worker visits the desk to note what it has done and to take what comes next: the best
+//! ready node or, if that is short, a handful of the best short ones. Between two visits it
+//! holds back from others what it has taken and not begun, at most [`HANDFUL`] nodes that
+//! have always been short. A short node whose only successor waits for nothing else is
+//! followed by that one without a visit; this hides nothing, since nobody else could run it.
 //!
-//! It measures nodes that are long or not known yet, and one of [`SPARSE`] of the others.
+//! Should a node that was short be long for once, what was taken with it waits for it. The
+//! worker sees this by the scheduler's clock, and has all nodes measured in the next run.
+//!
+//! A worker gives way to more important work of the lane between two visits. It measures
+//! nodes that are long or not known yet, and every [`SPARSE`]th handful of short ones.
 
 use super::{
     learned::Sample,
@@ -22,25 +29,31 @@ use crate::{
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
     time::Instant,
 };
 
-/// Of so many nodes that are neither long nor new one is measured.
+/// How many short nodes a worker takes at once: so many that a visit to the desk costs each
+/// of them little, so few that together they take some microseconds.
+const HANDFUL: usize = 16;
+
+/// How many nodes are done without a visit to the desk, at most.
+const DONE: usize = 64;
+
+/// Of so many handfuls of short nodes one is measured.
 const SPARSE: u32 = 64;
 
-/// So many short nodes are run between two looks for more important work: together they
-/// take less than one switch of threads.
-const SHORTS: u32 = 32;
+/// A handful of short nodes that takes more than so many ticks was none, or the kernel let
+/// others run for longer than it usually does.
+const LATE: u32 = 4;
 
 /// Samples are told when there are so many.
 const SAMPLES: usize = 256;
 
-/// What a worker runs next.
+/// A node that is not short, or an item of one.
 enum Job {
     Node(u32),
-    /// One of the items of a node.
     Item(u32, Arc<dyn Items>, usize),
 }
 
@@ -54,7 +67,18 @@ enum Ran {
 /// What one worker has at hand.
 #[derive(Default)]
 struct Hand {
-    ran: u32,
+    /// Short nodes that were taken.
+    todo: Vec<u32>,
+    job: Option<Job>,
+    /// Nodes that are done, and whether the next of them followed without a visit.
+    done: Vec<(u32, bool)>,
+    /// Nodes that ended otherwise, or were no short ones.
+    ended: Vec<(u32, Result<End, NodeError>)>,
+    /// A node whose item has ended.
+    item: Option<(u32, Result<End, NodeError>)>,
+    /// It is counted as running a node that is not short.
+    is_at_length: bool,
+    handfuls: u32,
     samples: Vec<Sample>,
 }
 
@@ -72,46 +96,140 @@ impl State {
 
     fn work(self: &Arc<Self>) {
         let mut hand = Hand::default();
-        let mut next = self.next(self.desk.lock());
-        while let Some(job) = next {
-            if !self.give_way(&job, &mut hand) {
-                self.put_back(job);
-                break;
-            }
-            next = match job {
-                Job::Node(node) => self.run(node, &mut hand),
-                Job::Item(node, items, item) => {
+        while self.visit(&mut hand) {
+            match hand.job.take() {
+                Some(Job::Node(node)) => self.run(node, &mut hand),
+                Some(Job::Item(node, items, item)) => {
                     let end = called(|| items.call(item));
-                    self.item_ended(node, end)
+                    hand.item = Some((node, end));
                 }
-            };
+                None => self.run_short(&mut hand),
+            }
+            if hand.samples.len() >= SAMPLES {
+                self.tell(&mut hand);
+            }
         }
         self.tell(&mut hand);
     }
 
-    /// Runs a node, ends it, and takes the next.
-    fn run(self: &Arc<Self>, node: u32, hand: &mut Hand) -> Option<Job> {
-        let is_measured = self.is_young || self.is(node, kind::LONG) || hand.ran % SPARSE == 0;
-        let begun = is_measured.then(Instant::now);
-        let ran = self.run_work(node);
-        let Ran::Ended(end) = ran else {
-            return self.next(self.desk.lock());
+    /// Notes what was done, and takes what comes next. False if this worker leaves.
+    fn visit(self: &Arc<Self>, hand: &mut Hand) -> bool {
+        let goes_on = self.gives_way();
+        let mut desk = match hand.item.take() {
+            None => self.desk.lock(),
+            Some((node, end)) => self.note_item(node, end),
         };
-        if let Some(begun) = begun
-            && end.is_ok()
-        {
+        let (shape, ranks) = (&self.plan.shape, &self.ranks);
+        for (node, is_followed) in hand.done.drain(..) {
+            desk.progress.done(shape, ranks, node, is_followed);
+        }
+        if !hand.ended.is_empty() {
+            for (node, end) in hand.ended.drain(..) {
+                self.note_end(&mut desk, node, end);
+            }
+        }
+        desk.at_length -= usize::from(std::mem::take(&mut hand.is_at_length));
+        if goes_on {
+            self.take_up(&mut desk, hand);
+        }
+        let is_idle = hand.job.is_none() && hand.todo.is_empty();
+        if is_idle {
+            desk.workers -= 1;
+        }
+        if is_idle || desk.progress.has_apart() || self.wanted(&desk) > 0 {
+            self.leave(desk);
+        }
+        !is_idle
+    }
+
+    fn take_up(&self, desk: &mut Desk, hand: &mut Hand) {
+        let Some(first) = desk.progress.first(&self.ranks) else {
+            return;
+        };
+        if !self.is(first, kind::SHORT) {
+            desk.at_length += 1;
+            hand.is_at_length = true;
+            desk.progress.take(&self.ranks);
+            hand.job = Some(match self.is(first, kind::SPECIAL) {
+                true => self.part(desk, first),
+                false => Job::Node(first),
+            });
+            return;
+        }
+        if self.ranks.are_tiny() && desk.workers - desk.at_length > 1 {
+            // Two would only get into each other's way.
+            return;
+        }
+        let share = desk.progress.ready() / (2 * desk.workers);
+        let handful = share.clamp(1, HANDFUL);
+        desk.progress
+            .take_some(&self.ranks, kind::SHORT, handful, &mut hand.todo);
+    }
+
+    /// Runs short nodes.
+    fn run_short(self: &Arc<Self>, hand: &mut Hand) {
+        let is_measured = self.is_young || hand.handfuls.is_multiple_of(SPARSE);
+        hand.handfuls = hand.handfuls.wrapping_add(1);
+        let tick = self.scheduler.core().tick();
+        let mut todo = std::mem::take(&mut hand.todo);
+        for node in todo.drain(..) {
+            if self.is_stopped.load(Relaxed) {
+                self.put_back(node);
+            } else if is_measured {
+                self.run(node, hand);
+            } else {
+                self.run_on(node, hand);
+            }
+        }
+        hand.todo = todo;
+        if self.scheduler.core().tick().wrapping_sub(tick) > LATE {
+            self.plan.doubt();
+        }
+    }
+
+    /// Runs a short node, and those that follow it.
+    fn run_on(self: &Arc<Self>, first: u32, hand: &mut Hand) {
+        let mut node = first;
+        loop {
+            match self.run_work(node) {
+                Ran::Ended(Ok(End::Done)) => {}
+                Ran::Ended(end) => return hand.ended.push((node, end)),
+                Ran::GoesOn => return,
+            }
+            let follower = self.follower(node).filter(|_| hand.done.len() < DONE);
+            hand.done.push((node, follower.is_some()));
+            match follower {
+                Some(next) => node = next,
+                None => return,
+            }
+        }
+    }
+
+    /// The short node that this one releases, if it is the only one and waits for no other.
+    fn follower(&self, node: u32) -> Option<u32> {
+        let &[after] = self.plan.shape.successors(node) else {
+            return None;
+        };
+        let is_alone = self.plan.shape.dependencies()[after as usize] == 1;
+        let is_short = self.ranks.is(after, kind::SHORT) && self.ranks.is(after, kind::WORKER);
+        let may_run = !self.is_stopped.load(Relaxed) && !self.is(after, kind::SPECIAL);
+        (is_alone && is_short && may_run).then_some(after)
+    }
+
+    /// Runs a node that may take its time.
+    fn run(self: &Arc<Self>, node: u32, hand: &mut Hand) {
+        let begun = Instant::now();
+        let Ran::Ended(end) = self.run_work(node) else {
+            return;
+        };
+        if end.is_ok() {
             hand.samples.push(Sample {
                 node,
                 took: begun.elapsed(),
                 is_calm: true,
             });
-            if hand.samples.len() >= SAMPLES {
-                self.tell(hand);
-            }
         }
-        let mut desk = self.desk.lock();
-        self.note_end(&mut desk, node, end);
-        self.next(desk)
+        hand.ended.push((node, end));
     }
 
     fn run_work(self: &Arc<Self>, node: u32) -> Ran {
@@ -152,7 +270,6 @@ impl State {
     /// Polls a future that is known not to suspend where it is. If it does, it goes on as
     /// a task of its own, which polls it at once: so no waker is needed here.
     fn begin_calm(self: &Arc<Self>, node: u32, begin: impl FnOnce() -> Attempt) -> Ran {
-        let begun = Instant::now();
         let attempt = catch_unwind(AssertUnwindSafe(begin));
         let mut attempt = match attempt {
             Ok(attempt) => attempt,
@@ -163,31 +280,11 @@ impl State {
         match polled {
             Ok(Poll::Ready(end)) => Ran::Ended(outcome(Ok(end))),
             Ok(Poll::Pending) => {
-                self.go_on_apart(node, attempt, begun);
+                self.go_on_apart(node, attempt);
                 Ran::GoesOn
             }
             Err(payload) => Ran::Ended(Err(panicked(payload))),
         }
-    }
-
-    /// Unlocks the desk with the next job of this worker. If there is none, it leaves.
-    fn next(self: &Arc<Self>, mut desk: MutexGuard<'_, Desk>) -> Option<Job> {
-        let node = desk.progress.take(&self.ranks);
-        if node.is_none() {
-            desk.workers -= 1;
-        }
-        let job = node.map(|node| match self.is(node, kind::SPECIAL) {
-            true => self.part(&mut desk, node),
-            false => Job::Node(node),
-        });
-        let is_quiet = node.is_some() && !desk.progress.has_apart();
-        if is_quiet && self.wanted(&desk, node) == 0 {
-            return job;
-        }
-        let due = self.due(&mut desk, node);
-        drop(desk);
-        self.settle(due);
-        job
     }
 
     /// A node, or an item of one that is expanded.
@@ -245,12 +342,6 @@ impl State {
         Ran::GoesOn
     }
 
-    /// One item has ended. Gives a worker its next job.
-    fn item_ended(self: &Arc<Self>, node: u32, end: Result<End, NodeError>) -> Option<Job> {
-        let desk = self.note_item(node, end);
-        self.next(desk)
-    }
-
     /// One item has ended; the last one ends the node.
     pub(super) fn note_item(
         self: &Arc<Self>,
@@ -286,36 +377,21 @@ impl State {
 }
 
 impl State {
-    /// Looks whether something more important wants this thread. False if this worker was
-    /// cancelled, so that the node that it was running could know.
-    fn give_way(self: &Arc<Self>, job: &Job, hand: &mut Hand) -> bool {
-        hand.ran = hand.ran.wrapping_add(1);
-        let is_short = matches!(job, Job::Node(node) if self.is(*node, kind::SHORT));
-        if is_short && hand.ran % SHORTS != 0 || checkpoint().is_ok() {
-            return true;
-        }
-        if self.scheduler.core().is_ending() {
+    /// Lets more important work of the lane go first. False if this worker was cancelled,
+    /// so that the node that it was running could know; another one goes on in its place.
+    fn gives_way(self: &Arc<Self>) -> bool {
+        let goes_on = checkpoint().is_ok();
+        if !goes_on && self.scheduler.core().is_ending() {
             self.stop(Stop::All);
         }
-        false
+        goes_on
     }
 
-    /// What this worker has taken is for another one, if it is to be run at all.
-    fn put_back(self: &Arc<Self>, job: Job) {
+    /// A short node that was taken is not run.
+    fn put_back(self: &Arc<Self>, node: u32) {
         let mut desk = self.desk.lock();
-        desk.workers -= 1;
-        match job {
-            Job::Node(node) => {
-                let (shape, ranks) = (&self.plan.shape, &self.ranks);
-                desk.progress.put_back(shape, ranks, node);
-                self.leave(desk);
-            }
-            Job::Item(node, ..) => {
-                drop(desk);
-                let desk = self.note_item(node, Err(NodeError::Cancelled));
-                self.leave(desk);
-            }
-        }
+        desk.progress.put_back(&self.plan.shape, &self.ranks, node);
+        self.leave(desk);
     }
 
     fn tell(&self, hand: &mut Hand) {
