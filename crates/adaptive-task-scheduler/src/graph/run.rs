@@ -42,8 +42,11 @@ use std::{
 pub struct Prepared {
     plan: Arc<Planned>,
     on_failure: OnFailure,
-    inputs: Vec<Box<dyn FnOnce(&State) + Send>>,
+    inputs: Vec<PutInput>,
 }
+
+/// Puts a value into the place of an input.
+type PutInput = Box<dyn FnOnce(&State) + Send>;
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
