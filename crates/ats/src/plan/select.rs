@@ -43,6 +43,11 @@ pub fn find(tasks: &[Task], words: &[String]) -> Result<Vec<usize>, Vec<String>>
 ///
 /// A complaint for each name that fits no task.
 pub fn select(mut file: TaskFile, selection: &Selection<'_>) -> Result<TaskFile, Vec<String>> {
+    let named = !selection.tasks.is_empty();
+    let nothing = !named && selection.only.is_empty() && selection.from.is_empty();
+    if nothing && file.default.is_none() {
+        return Ok(file);
+    }
     let names = Names::of(&file.tasks);
     let mut wrong = Vec::new();
     let mut find = |words: &[String]| -> Vec<usize> {
@@ -63,15 +68,12 @@ pub fn select(mut file: TaskFile, selection: &Selection<'_>) -> Result<TaskFile,
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    let named = !selection.tasks.is_empty();
-    let nothing = !named && selection.only.is_empty() && selection.from.is_empty();
-    let by_default = nothing && file.default.is_some();
     if let (true, Some(default)) = (nothing, &file.default) {
         tasks.clone_from(default);
     }
     let count = file.tasks.len();
     let mut chosen = vec![selection.only.is_empty(); count];
-    if named || by_default {
+    if named || nothing {
         let needs = |task: usize| file.tasks[task].needs.as_slice();
         chosen = reached(count, tasks, needs);
     }

@@ -78,7 +78,8 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
 /// Shows what would be run, if that is all that was asked for.
 fn look(file: &TaskFile, options: &RunOptions) -> Result<bool, Failure> {
     let looks = &options.looks;
-    let out = anstream::stdout().lock();
+    // Nothing of this is in colour.
+    let out = std::io::stdout().lock();
     if looks.list {
         list::print(file, out)?;
         return Ok(true);

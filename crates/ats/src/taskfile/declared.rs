@@ -34,7 +34,7 @@ pub(super) struct Include {
 }
 
 /// What a task is told to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Command {
     Shell(Text),
     Exec(Vec<Text>),
@@ -42,7 +42,7 @@ pub(super) enum Command {
 }
 
 /// One task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Declared {
     pub(super) name: Text,
     pub(super) description: Option<String>,

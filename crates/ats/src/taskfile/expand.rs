@@ -53,7 +53,7 @@ pub(super) fn expand(
             matrix: &[],
         };
         let own = entries(
-            &file.declarations.env,
+            std::mem::take(&mut file.declarations.env),
             known,
             &mut Filler { sources, mistakes },
         );
@@ -95,35 +95,41 @@ impl Expansion<'_> {
             "" => std::mem::take(&mut declared.name.text),
             prefix => format!("{prefix}{}", declared.name.text),
         };
+        let spot = declared.name.spot;
         let matrix = std::mem::take(&mut declared.matrix);
         if matrix.is_empty() {
-            self.instance(&declared, class.clone(), class.clone(), &[], false);
-        }
-        let known_before = self.mistakes.len();
-        for (number, values) in combinations(&matrix).enumerate() {
-            let values: Vec<(&str, &str)> = values;
-            let pairs: Vec<String> = values
-                .iter()
-                .map(|(key, value)| format!("{key}={}", value.escape_debug()))
-                .collect();
-            let name = format!("{class} ({})", pairs.join(", "));
-            self.instance(&declared, class.clone(), name, &values, number > 0);
-            if self.mistakes.len() > known_before {
-                // The others would have the same ones.
-                break;
-            }
+            self.instance(declared, class.clone(), class, &[], false);
+        } else {
+            self.instances(&declared, &class, &matrix);
         }
         if self.out.tasks.len() > TASKS {
             let title = format!("with this one there are more than {TASKS} tasks");
-            self.mistakes.push(Mistake::new(declared.name.spot, title));
+            self.mistakes.push(Mistake::new(spot, title));
             return None;
         }
         Some(())
     }
 
+    fn instances(&mut self, declared: &Declared, class: &str, matrix: &[(String, Vec<String>)]) {
+        let known_before = self.mistakes.len();
+        for (number, values) in combinations(matrix).enumerate() {
+            let pairs: Vec<String> = values
+                .iter()
+                .map(|(key, value)| format!("{key}={}", value.escape_debug()))
+                .collect();
+            let name = format!("{class} ({})", pairs.join(", "));
+            let class = class.to_owned();
+            self.instance(declared.clone(), class, name, &values, number > 0);
+            if self.mistakes.len() > known_before {
+                // The others would have the same ones.
+                break;
+            }
+        }
+    }
+
     fn instance(
         &mut self,
-        declared: &Declared,
+        declared: Declared,
         class: String,
         name: String,
         matrix: &[(&str, &str)],
@@ -142,25 +148,25 @@ impl Expansion<'_> {
         task.retries = set.retries;
         task.always = set.always;
         task.lane = set.lane;
-        task.description.clone_from(&declared.description);
+        task.description = declared.description;
         let mut filler = Filler {
             sources: self.sources,
             mistakes: self.mistakes,
         };
-        task.action = action(&declared.command, known, &mut filler);
-        let condition = declared.condition.as_ref();
+        task.action = action(declared.command, known, &mut filler);
+        let condition = declared.condition;
         task.condition = condition.map(|text| filler.shell(text, known));
-        task.inputs = patterns(&declared.inputs, known, &mut filler);
-        task.outputs = patterns(&declared.outputs, known, &mut filler);
-        task.directory = match &declared.cwd {
+        task.inputs = patterns(declared.inputs, known, &mut filler);
+        task.outputs = patterns(declared.outputs, known, &mut filler);
+        task.directory = match declared.cwd {
             Some(cwd) => self.file.directory.join(filler.data(cwd, known)),
             None => self.file.directory.clone(),
         };
         task.env = self.env.to_vec();
-        task.env.extend(entries(&declared.env, known, &mut filler));
-        let needs = declared.needs.iter().map(|need| Text {
-            text: filler.data(need, known),
+        task.env.extend(entries(declared.env, known, &mut filler));
+        let needs = declared.needs.into_iter().map(|need| Text {
             spot: need.spot,
+            text: filler.data(need, known),
         });
         let origin = Origin {
             needs: needs.collect(),
@@ -179,28 +185,28 @@ impl Expansion<'_> {
     }
 }
 
-fn action(command: &Command, known: Known<'_>, filler: &mut Filler<'_>) -> Action {
+fn action(command: Command, known: Known<'_>, filler: &mut Filler<'_>) -> Action {
     match command {
         Command::Shell(text) => Action::Shell(filler.shell(text, known)),
         Command::Exec(arguments) => {
-            let filled = arguments.iter().map(|text| filler.data(text, known));
+            let filled = arguments.into_iter().map(|text| filler.data(text, known));
             Action::Exec(filled.collect())
         }
         Command::Nothing => Action::Nothing,
     }
 }
 
-fn patterns(texts: &[Text], known: Known<'_>, filler: &mut Filler<'_>) -> Vec<String> {
+fn patterns(texts: Vec<Text>, known: Known<'_>, filler: &mut Filler<'_>) -> Vec<String> {
     texts
-        .iter()
+        .into_iter()
         .map(|text| filler.pattern(text, known))
         .collect()
 }
 
-fn entries(entries: &Entries, known: Known<'_>, filler: &mut Filler<'_>) -> Variables {
+fn entries(entries: Entries, known: Known<'_>, filler: &mut Filler<'_>) -> Variables {
     entries
-        .iter()
-        .map(|(name, text)| (name.clone(), filler.data(text, known)))
+        .into_iter()
+        .map(|(name, text)| (name, filler.data(text, known)))
         .collect()
 }
 

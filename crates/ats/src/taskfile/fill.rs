@@ -48,36 +48,31 @@ pub(super) struct Filler<'a> {
 
 impl Filler<'_> {
     /// The text with values put in as they are.
-    pub(super) fn data(&mut self, text: &Text, known: Known<'_>) -> String {
+    pub(super) fn data(&mut self, text: Text, known: Known<'_>) -> String {
         self.fill(text, known, |value| Cow::Borrowed(value))
     }
 
     /// A pattern for files in which values mean their own characters.
-    pub(super) fn pattern(&mut self, text: &Text, known: Known<'_>) -> String {
+    pub(super) fn pattern(&mut self, text: Text, known: Known<'_>) -> String {
         self.fill(text, known, |value| {
             Cow::Owned(glob::Pattern::escape(value))
         })
     }
 
-    fn fill(
-        &mut self,
-        text: &Text,
-        known: Known<'_>,
-        put: impl Fn(&str) -> Cow<'_, str>,
-    ) -> String {
+    fn fill(&mut self, text: Text, known: Known<'_>, put: impl Fn(&str) -> Cow<'_, str>) -> String {
         if !has_variables(&text.text) {
-            return text.text.clone();
+            return text.text;
         }
         let mut out = String::new();
         for piece in pieces(&text.text) {
             match piece {
                 Piece::Plain(plain) => out.push_str(plain),
                 Piece::Variable { name, range } => {
-                    if let Some(value) = self.look_up(text, name, range, known) {
+                    if let Some(value) = self.look_up(&text, name, range, known) {
                         out.push_str(&put(value));
                     }
                 }
-                Piece::Wrong { range, title } => self.wrong(text, range, title),
+                Piece::Wrong { range, title } => self.wrong(&text, range, title),
             }
             if out.len() > LENGTH {
                 self.mistakes.push(too_long(text.spot));
@@ -88,9 +83,9 @@ impl Filler<'_> {
     }
 
     /// Shell text in which each value is one word, whatever is in it.
-    pub(super) fn shell(&mut self, text: &Text, known: Known<'_>) -> String {
+    pub(super) fn shell(&mut self, text: Text, known: Known<'_>) -> String {
         if !has_variables(&text.text) {
-            return text.text.clone();
+            return text.text;
         }
         let mut out = String::new();
         let mut scanner = Scanner::default();
@@ -101,13 +96,13 @@ impl Filler<'_> {
                     out.push_str(plain);
                 }
                 Piece::Variable { name, range } => {
-                    let value = self.look_up(text, name, range.clone(), known);
+                    let value = self.look_up(&text, name, range.clone(), known);
                     match scanner.value() {
                         Ok(()) => out.push_str(&quoted(value.unwrap_or_default())),
-                        Err(why) => self.refuse(text, name, range, why),
+                        Err(why) => self.refuse(&text, name, range, why),
                     }
                 }
-                Piece::Wrong { range, title } => self.wrong(text, range, title),
+                Piece::Wrong { range, title } => self.wrong(&text, range, title),
             }
             if out.len() > LENGTH {
                 self.mistakes.push(too_long(text.spot));

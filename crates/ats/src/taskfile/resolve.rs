@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use adaptive_task_scheduler::graph::Shape;
+
 use super::expand::Expanded;
 use super::mistakes::{Mistake, SHOWN};
 use super::model::Task;
-use super::sources::{Sources, Spot};
-use super::variables::Scopes;
+use super::sources::{Sources, Spot, Text};
+use super::variables::{ScopeId, Scopes};
 use crate::graph::topological;
 use crate::text::nearest;
 
@@ -43,13 +45,10 @@ pub(super) fn resolve(
     resolution.cycles(&needs);
     let mut tasks = expanded.tasks;
     for (task, needs) in tasks.iter_mut().zip(needs) {
-        task.needs = needs.into_iter().map(|(place, _)| place).collect();
+        task.needs = needs;
     }
     tasks
 }
-
-/// A need's place among all tasks, and where it is written.
-type Need = (usize, Spot);
 
 struct Resolution<'a> {
     expanded: &'a Expanded,
@@ -90,7 +89,7 @@ impl<'a> Resolution<'a> {
         self.mistakes.push(Mistake::new(spot, title).help(help));
     }
 
-    fn all_needs(&mut self) -> Vec<Vec<Need>> {
+    fn all_needs(&mut self) -> Vec<Vec<usize>> {
         let mut all = Vec::with_capacity(self.expanded.tasks.len());
         for place in 0..self.expanded.tasks.len() {
             all.push(self.needs_of(place));
@@ -106,30 +105,31 @@ impl<'a> Resolution<'a> {
         all
     }
 
-    fn needs_of(&mut self, task: usize) -> Vec<Need> {
+    /// The places that a name in `needs` stands for.
+    fn find(&self, scope: ScopeId, name: &str) -> Option<Range<usize>> {
+        let found = match self.scopes.prefix(scope) {
+            "" => self.places.get(name),
+            prefix => self.places.get(format!("{prefix}{name}").as_str()),
+        };
+        found.cloned()
+    }
+
+    fn needs_of(&mut self, task: usize) -> Vec<usize> {
         let origin = &self.expanded.origins[task];
-        let mut needs: Vec<Need> = Vec::with_capacity(origin.needs.len());
-        let mut several = false;
+        let mut needs: Vec<usize> = Vec::with_capacity(origin.needs.len());
         for need in &origin.needs {
-            let found = match self.scopes.prefix(origin.scope) {
-                "" => self.places.get(need.text.as_str()),
-                prefix => self.places.get(format!("{prefix}{}", need.text).as_str()),
-            };
-            match found {
+            match self.find(origin.scope, &need.text) {
                 Some(range) => {
-                    several |= range.len() > 1;
                     self.edges += range.len();
-                    needs.extend(range.clone().map(|place| (place, need.spot)));
+                    needs.extend(range);
                 }
                 None if self.incomplete || origin.again => {}
                 None => self.unknown(task, &need.text, need.spot),
             }
         }
-        if several || origin.needs.len() > 1 {
-            // An instance may be named beside the task that it is one of.
-            needs.sort_by_key(|(place, _)| *place);
-            needs.dedup_by_key(|(place, _)| *place);
-        }
+        // An instance may be named beside the task that it is one of.
+        needs.sort_unstable();
+        needs.dedup();
         needs
     }
 
@@ -151,25 +151,43 @@ impl<'a> Resolution<'a> {
     }
 
     /// Finds one cycle after the other, each time without the need that was complained about.
-    fn cycles(&mut self, needs: &[Vec<Need>]) {
-        let places = |list: &Vec<Need>| list.iter().map(|(place, _)| *place).collect();
-        let mut left: Vec<Vec<usize>> = needs.iter().map(places).collect();
+    fn cycles(&mut self, needs: &[Vec<usize>]) {
+        let edges: Vec<(u32, u32)> = needs
+            .iter()
+            .zip(0..)
+            .flat_map(|(needs, task)| needs.iter().map(move |&need| (need as u32, task)))
+            .collect();
+        if Shape::new(needs.len(), &edges).is_ok() {
+            return;
+        }
+        let mut left = needs.to_vec();
         for _ in 0..SHOWN {
             let Err(mut cycle) = topological(&left) else {
                 return;
             };
             // From what needs to what is needed, as it is written in the file.
             cycle.reverse();
-            let written = needs[cycle[0]].iter().find(|(place, _)| *place == cycle[1]);
-            let spot = written.map_or(self.expanded.origins[cycle[0]].name, |(_, spot)| *spot);
+            let spot = self.written(cycle[0], cycle[1]);
             self.complain_about(&cycle, spot);
-            for (list, needs) in left.iter_mut().zip(needs) {
+            for (list, origin) in left.iter_mut().zip(&self.expanded.origins) {
                 // Other instances have the same need from the same words.
-                if needs.iter().any(|(_, other)| *other == spot) {
+                if origin.needs.iter().any(|need| need.spot == spot) {
                     *list = Vec::new();
                 }
             }
+            left[cycle[0]].retain(|&need| need != cycle[1]);
         }
+    }
+
+    /// Where it is written that one task needs another.
+    fn written(&self, task: usize, need: usize) -> Spot {
+        let origin = &self.expanded.origins[task];
+        let mut needs = origin.needs.iter();
+        let means = |text: &&Text| {
+            self.find(origin.scope, &text.text)
+                .is_some_and(|range| range.contains(&need))
+        };
+        needs.find(means).map_or(origin.name, |text| text.spot)
     }
 
     fn complain_about(&mut self, cycle: &[usize], spot: Spot) {

@@ -51,7 +51,7 @@ pub(super) fn scalar(key: &str, node: &Node<'_>) -> Result<Text, Mistake> {
 /// Text with something in it.
 pub(super) fn filled(key: &str, node: &Node<'_>, help: &str) -> Result<Text, Mistake> {
     let text = text(key, node)?;
-    if text.text.trim().is_empty() {
+    if text.text.trim_start().is_empty() {
         return Err(Mistake::new(node.spot, format!("`{key}` is empty")).help(help));
     }
     Ok(text)

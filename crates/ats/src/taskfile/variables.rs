@@ -219,7 +219,7 @@ impl Scopes {
                         scope: variable.scope,
                         matrix: &[],
                     };
-                    Filler { sources, mistakes }.data(&variable.declared, known)
+                    Filler { sources, mistakes }.data(variable.declared.clone(), known)
                 }
             };
             self.variables[place].value = value;
