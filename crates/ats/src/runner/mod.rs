@@ -70,6 +70,8 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
     }
     let file = options.choice.read()?;
     if look(&file, options)? {
+        // The process ends now; to give many tasks back one by one would take longer than that.
+        std::mem::forget(file);
         return Ok(Exit::Success);
     }
     start(file, options)
@@ -78,15 +80,16 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
 /// Shows what would be run, if that is all that was asked for.
 fn look(file: &TaskFile, options: &RunOptions) -> Result<bool, Failure> {
     let looks = &options.looks;
-    // Nothing of this is in colour.
+    #[cfg(unix)]
+    if !looks.explain.is_empty() {
+        let out = anstream::stdout().lock();
+        explain::print(file, options, jobs(file, options), out)?;
+        return Ok(true);
+    }
+    // Nothing of the rest is in colour.
     let out = std::io::stdout().lock();
     if looks.list {
         list::print(file, out)?;
-        return Ok(true);
-    }
-    #[cfg(unix)]
-    if !looks.explain.is_empty() {
-        explain::print(file, options, jobs(file, options), out)?;
         return Ok(true);
     }
     if looks.dry_run.is_none() && looks.graph.is_none() {

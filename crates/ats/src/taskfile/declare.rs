@@ -3,7 +3,7 @@
 //! A value that is wrong is noted and left out, and the walk goes on. Where some of the file could
 //! not be parsed, nothing is said about what seems to be missing: it may stand in that part.
 
-use super::declared::{Command, Declarations, Declared, Entries, Include};
+use super::declared::{Command, Declarations, Declared, Entries, Include, Name, Need};
 use super::keys;
 use super::mistakes::Mistake;
 use super::sources::{Spot, Text};
@@ -14,9 +14,17 @@ use super::values;
 /// More instances of one task than this are a slip.
 pub(super) const INSTANCES: usize = 10_000;
 
-/// Reads a document that was parsed from a file of this length.
-pub(super) fn declare(document: &Document<'_>, mistakes: &mut Vec<Mistake>) -> Declarations {
+/// How many needs of one task are compared with each other.
+const FEW: usize = 100;
+
+/// Reads a document that was parsed from this text.
+pub(super) fn declare(
+    document: &Document<'_>,
+    text: &str,
+    mistakes: &mut Vec<Mistake>,
+) -> Declarations {
     let mut walk = Walk {
+        text,
         mistakes,
         file: Declarations {
             incomplete: !document.mistakes.is_empty(),
@@ -28,6 +36,7 @@ pub(super) fn declare(document: &Document<'_>, mistakes: &mut Vec<Mistake>) -> D
 }
 
 struct Walk<'m> {
+    text: &'m str,
     mistakes: &'m mut Vec<Mistake>,
     file: Declarations,
 }
@@ -224,29 +233,43 @@ impl Walk<'_> {
         }
     }
 
-    fn needs(&mut self, value: &Node<'_>) -> Vec<Text> {
+    fn needs(&mut self, value: &Node<'_>) -> Vec<Need> {
         let items = self.note(values::list("needs", value)).unwrap_or_default();
-        let mut needs: Vec<Text> = Vec::with_capacity(items.len());
-        // Few needs are compared with each other, many are looked up.
-        let mut seen = std::collections::HashSet::new();
-        for item in items {
-            let Some(need) = self.note(values::text("needs", item)) else {
-                continue;
+        let mut needs: Vec<Need> = Vec::with_capacity(items.len());
+        for (place, item) in items.iter().enumerate() {
+            let name = match values::text_of("needs", item) {
+                Ok(name) => name,
+                Err(mistake) => {
+                    self.mistakes.push(mistake);
+                    continue;
+                }
             };
-            let known = if items.len() < 16 {
-                needs.iter().any(|other| other.text == need.text)
-            } else {
-                !seen.insert(need.text.clone())
-            };
-            if known {
-                let title = format!("`{}` is needed twice", need.text.escape_debug());
+            // Few needs are compared with each other; of many, the doubled ones do no harm.
+            let before = items[..place.min(FEW)].iter();
+            if place < FEW && before.clone().any(|other| other.as_text() == Some(name)) {
+                let title = format!("`{}` is needed twice", name.escape_debug());
                 self.mistakes
                     .push(Mistake::new(item.spot, title).help("name each task once"));
-            } else {
-                needs.push(need);
+                continue;
             }
+            needs.push(Need {
+                name: self.name(name),
+                spot: item.spot,
+            });
         }
         needs
+    }
+
+    /// A name where it stands in the file, if that is how it is written.
+    fn name(&self, name: &str) -> Name {
+        let file = self.text.as_bytes().as_ptr_range();
+        let own = name.as_bytes().as_ptr_range();
+        let within = file.start <= own.start && own.end <= file.end;
+        if !within || template::has_variables(name) {
+            return Name::Own(name.to_owned());
+        }
+        let start = own.start.addr() - file.start.addr();
+        Name::Written(start as u32, (start + name.len()) as u32)
     }
 
     fn files(&mut self, key: &str, value: &Node<'_>) -> Vec<Text> {

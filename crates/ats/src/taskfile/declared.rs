@@ -1,12 +1,13 @@
 //! A file of tasks as it stands: every key read, no variable filled in, no name looked up.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use adaptive_task_scheduler::Priority;
 
 use super::model::{Lane, Retries};
-use super::sources::Text;
+use super::sources::{Spot, Text};
 
 /// Names and texts with variables in them.
 pub(super) type Entries = Vec<(String, Text)>;
@@ -33,6 +34,34 @@ pub(super) struct Include {
     pub(super) namespace: Option<Text>,
 }
 
+/// A task that another one needs. Most names are exactly what stands in the file; many hundred
+/// thousand of them are not copied.
+#[derive(Clone, Debug)]
+pub(super) struct Need {
+    pub(super) name: Name,
+    pub(super) spot: Spot,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Name {
+    /// Between these bytes of the file.
+    Written(u32, u32),
+    /// Not as it is written, or with variables in it.
+    Own(String),
+}
+
+impl Need {
+    /// The name, out of the texts of all files.
+    pub(super) fn name<'a>(&'a self, texts: &'a [Arc<str>]) -> &'a str {
+        match &self.name {
+            Name::Written(start, end) => {
+                &texts[self.spot.source as usize][*start as usize..*end as usize]
+            }
+            Name::Own(name) => name,
+        }
+    }
+}
+
 /// What a task is told to do.
 #[derive(Clone, Debug)]
 pub(super) enum Command {
@@ -47,7 +76,7 @@ pub(super) struct Declared {
     pub(super) name: Text,
     pub(super) description: Option<String>,
     pub(super) command: Command,
-    pub(super) needs: Vec<Text>,
+    pub(super) needs: Vec<Need>,
     pub(super) inputs: Vec<Text>,
     pub(super) outputs: Vec<Text>,
     pub(super) env: Entries,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::declare::shown;
-use super::declared::{Command, Declarations, Declared, Entries};
+use super::declared::{Command, Declarations, Declared, Entries, Need};
 use super::fill::{Filler, Known};
 use super::load::Files;
 use super::mistakes::Mistake;
@@ -27,7 +27,7 @@ pub(super) struct Expanded {
 #[derive(Debug)]
 pub(super) struct Origin {
     /// The names in its `needs`.
-    pub(super) needs: Vec<Text>,
+    pub(super) needs: Vec<Need>,
     /// Where they are looked up.
     pub(super) scope: ScopeId,
     /// Its name in the file.
@@ -47,6 +47,8 @@ pub(super) fn expand(
     for place in 0..files.loaded.len() {
         let file = &mut files.loaded[place];
         let tasks = std::mem::take(&mut file.declarations.tasks);
+        out.tasks.reserve(tasks.len());
+        out.origins.reserve(tasks.len());
         let known = Known {
             scopes: &files.scopes,
             scope: file.scope,
@@ -164,10 +166,10 @@ impl Expansion<'_> {
         };
         task.env = self.env.to_vec();
         task.env.extend(entries(declared.env, known, &mut filler));
-        let needs = declared.needs.into_iter().map(|need| Text {
-            spot: need.spot,
-            text: filler.data(need, known),
-        });
+        let needs = declared
+            .needs
+            .into_iter()
+            .map(|need| filler.need(need, known));
         let origin = Origin {
             needs: needs.collect(),
             scope: known.scope,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::declared::{Name, Need};
 use super::mistakes::Mistake;
 use super::shell::{Scanner, quoted};
 use super::sources::{Sources, Spot, Text};
@@ -57,6 +58,16 @@ impl Filler<'_> {
         self.fill(text, known, |value| {
             Cow::Owned(glob::Pattern::escape(value))
         })
+    }
+
+    /// The need with its name filled in.
+    pub(super) fn need(&mut self, need: Need, known: Known<'_>) -> Need {
+        let Name::Own(text) = need.name else {
+            return need;
+        };
+        let spot = need.spot;
+        let name = Name::Own(self.data(Text { text, spot }, known));
+        Need { name, spot }
     }
 
     fn fill(&mut self, text: Text, known: Known<'_>, put: impl Fn(&str) -> Cow<'_, str>) -> String {

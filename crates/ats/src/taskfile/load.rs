@@ -92,7 +92,7 @@ impl Loading<'_> {
         let text = std::sync::Arc::clone(&self.sources.get(source).text);
         let document = parse(source, &text, format);
         self.mistakes.extend(document.mistakes.iter().cloned());
-        let mut declarations = declare(&document, self.mistakes);
+        let mut declarations = declare(&document, &text, self.mistakes);
         declarations.directory = directory;
         for (name, value) in std::mem::take(&mut declarations.vars) {
             if let Err(mistake) = self.files.scopes.declare(origin.scope, name, value) {

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use adaptive_task_scheduler::graph::Shape;
 
+use super::declared::Need;
 use super::expand::Expanded;
 use super::mistakes::{Mistake, SHOWN};
 use super::model::Task;
-use super::sources::{Sources, Spot, Text};
+use super::sources::{Sources, Spot};
 use super::variables::{ScopeId, Scopes};
 use crate::graph::topological;
 use crate::text::nearest;
@@ -31,8 +33,10 @@ pub(super) fn resolve(
     incomplete: bool,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<Task> {
+    let texts = sources.texts();
     let mut resolution = Resolution {
         expanded: &expanded,
+        texts: &texts,
         scopes,
         places: HashMap::with_capacity(expanded.tasks.len()),
         edges: 0,
@@ -52,6 +56,7 @@ pub(super) fn resolve(
 
 struct Resolution<'a> {
     expanded: &'a Expanded,
+    texts: &'a [Arc<str>],
     scopes: &'a Scopes,
     /// What each name stands for: a task, or all instances of one.
     places: HashMap<&'a str, Range<usize>>,
@@ -118,13 +123,14 @@ impl<'a> Resolution<'a> {
         let origin = &self.expanded.origins[task];
         let mut needs: Vec<usize> = Vec::with_capacity(origin.needs.len());
         for need in &origin.needs {
-            match self.find(origin.scope, &need.text) {
+            let name = need.name(self.texts);
+            match self.find(origin.scope, name) {
                 Some(range) => {
                     self.edges += range.len();
                     needs.extend(range);
                 }
                 None if self.incomplete || origin.again => {}
-                None => self.unknown(task, &need.text, need.spot),
+                None => self.unknown(task, name, need.spot),
             }
         }
         // An instance may be named beside the task that it is one of.
@@ -183,11 +189,11 @@ impl<'a> Resolution<'a> {
     fn written(&self, task: usize, need: usize) -> Spot {
         let origin = &self.expanded.origins[task];
         let mut needs = origin.needs.iter();
-        let means = |text: &&Text| {
-            self.find(origin.scope, &text.text)
+        let means = |other: &&Need| {
+            self.find(origin.scope, other.name(self.texts))
                 .is_some_and(|range| range.contains(&need))
         };
-        needs.find(means).map_or(origin.name, |text| text.spot)
+        needs.find(means).map_or(origin.name, |other| other.spot)
     }
 
     fn complain_about(&mut self, cycle: &[usize], spot: Spot) {

@@ -80,6 +80,13 @@ impl Sources {
         self.files.is_empty()
     }
 
+    /// The texts of all files.
+    #[must_use]
+    pub fn texts(&self) -> Vec<Arc<str>> {
+        let files = self.files.iter();
+        files.map(|file| Arc::clone(&file.text)).collect()
+    }
+
     /// The file and line of a spot.
     pub fn place(&mut self, spot: Spot) -> Place {
         let source = &mut self.files[spot.source as usize];

@@ -21,6 +21,15 @@ pub(super) fn wrong_type(key: &str, node: &Node<'_>, expected: &str) -> Mistake 
 
 /// Text that can be given to a program: C strings end at the first NUL.
 pub(super) fn text(key: &str, node: &Node<'_>) -> Result<Text, Mistake> {
+    let text = text_of(key, node)?;
+    Ok(Text {
+        text: text.to_owned(),
+        spot: node.spot,
+    })
+}
+
+/// The same, without a copy.
+pub(super) fn text_of<'n>(key: &str, node: &'n Node<'_>) -> Result<&'n str, Mistake> {
     let Some(text) = node.as_text() else {
         return Err(wrong_type(key, node, "a string"));
     };
@@ -28,10 +37,7 @@ pub(super) fn text(key: &str, node: &Node<'_>) -> Result<Text, Mistake> {
         let title = format!("`{key}` has a NUL character in it");
         return Err(Mistake::new(node.spot, title).label("no program can be given one"));
     }
-    Ok(Text {
-        text: text.to_owned(),
-        spot: node.spot,
-    })
+    Ok(text)
 }
 
 /// Text, or a number or boolean whose text is not in doubt.
