@@ -8,6 +8,10 @@ use ats::cli::{Arguments, Command};
 use ats::help::{completions, manual};
 use ats::{demo, exit, replay, runner};
 
+/// Plans are many small strings, which the system's allocator gives out at half this speed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     completions::answer();
     let arguments = Arguments::read();
