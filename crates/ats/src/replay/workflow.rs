@@ -86,10 +86,26 @@ pub fn place_in_order(order: &[usize]) -> Vec<usize> {
     place_of
 }
 
-/// What tasks of one kind have in common: the name without the number at its end,
-/// `bowtie2_ID0000021` being a `bowtie2`.
+/// What tasks of one kind have in common: the name without the numbers at its end, which are apart
+/// from it after the last one. `bowtie2_ID0000021` is a `bowtie2`, `map_s_1_ID07` a `map_s`.
 #[must_use]
 pub fn class_of(name: &str) -> &str {
+    let mut class = without_number(name);
+    let is_apart = |rest: &str| rest.ends_with(['_', '-', '.']);
+    loop {
+        let digits = class.trim_end_matches(|c: char| c.is_ascii_digit());
+        if digits.len() == class.len() || !is_apart(digits) {
+            return class;
+        }
+        let shorter = without_number(class);
+        if shorter.len() == class.len() {
+            return class;
+        }
+        class = shorter;
+    }
+}
+
+fn without_number(name: &str) -> &str {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     if stem.len() == name.len() {
         return name;
@@ -109,6 +125,8 @@ mod tests {
             ("bowtie2_ID0000021", "bowtie2"),
             ("NFCORE_MAG.MAG.MULTIQC_157", "NFCORE_MAG.MAG.MULTIQC"),
             ("cpuhog_chain_00000001", "cpuhog_chain"),
+            ("map_HEP2_s_1_sequence_1_ID0000009", "map_HEP2_s_1_sequence"),
+            ("1_2_3", "1"),
             ("merge", "merge"),
             ("17", "17"),
             ("", ""),
