@@ -43,7 +43,10 @@ pub fn of_replay() -> String {
 Examples:
   ats replay FILE                   replay so fast that it takes a few seconds
   ats replay --runs 3 --compare FILE
-                                    learn from each run for the next, and compare",
+                                    learn from each run for the next, and compare
+  ats replay --cores 2,8,64 FILE... add times up instead: policies on three machines
+  ats replay --virtual --cores 4 --urgent 10% --plot FILE
+                                    the same with urgent tasks, drawn",
     )
 }
 

@@ -94,10 +94,21 @@ impl fmt::Display for Table<'_> {
 impl Table<'_> {
     fn machine(&self, f: &mut Formatter<'_>, summary: &Summary) -> fmt::Result {
         let cores = text::count(summary.cores, "core");
+        let names = summary.policies.iter().map(|one| one.policy.name());
+        let names: Vec<_> = names.map(|name| name.split_once(' ')).collect();
+        let first = |name: &Option<(&str, _)>| format!(" {:>WIDTH$}", name.map_or("", |it| it.0));
+        let above: String = names.iter().map(first).collect();
+        let left = self.width + 16;
+        write!(
+            f,
+            "{}",
+            format!("\n{:left$}{above}", "").trim_end_matches(' ')
+        )?;
         write!(f, "\n{BOLD}{cores:<width$}{BOLD:#}", width = self.width)?;
         write!(f, " {:>6} {:>8}", "tasks", "bound")?;
-        for overall in &summary.policies {
-            write!(f, " {:>WIDTH$}", overall.policy.name())?;
+        for (name, overall) in names.iter().zip(&summary.policies) {
+            let last = name.map_or(overall.policy.name(), |(_, last)| last);
+            write!(f, " {last:>WIDTH$}")?;
         }
         writeln!(f)?;
         for (row, name) in self.of_machine(summary) {
@@ -163,7 +174,7 @@ impl Table<'_> {
     fn urgent(&self, f: &mut Formatter<'_>, summary: &Summary) -> fmt::Result {
         writeln!(
             f,
-            "{:<width$} {:>6} {:>8} how long urgent tasks waited: half of them, and 99 in 100",
+            "{:<width$} {:>6} {:>8} 99 of 100 urgent tasks waited no longer than",
             "",
             "urgent",
             "size",
@@ -175,7 +186,7 @@ impl Table<'_> {
             write!(f, "{name:<width$}", width = self.width)?;
             write!(f, " {:>6} {size:>8}", arrived.tasks)?;
             for outcome in &row.policies {
-                write!(f, " {:>WIDTH$}", waits(outcome))?;
+                write!(f, " {:>WIDTH$}", longest_wait(outcome))?;
             }
             writeln!(f)?;
         }
@@ -218,8 +229,8 @@ impl Table<'_> {
     }
 }
 
-/// As wide as the longest name of a policy, and as two times.
-const WIDTH: usize = 15;
+/// As wide as the longest word in the names of policies, and as a time.
+const WIDTH: usize = 8;
 
 fn cell(f: &mut Formatter<'_>, number: Option<f64>) -> fmt::Result {
     match number {
@@ -228,9 +239,9 @@ fn cell(f: &mut Formatter<'_>, number: Option<f64>) -> fmt::Result {
     }
 }
 
-fn waits(outcome: &Outcome) -> String {
+fn longest_wait(outcome: &Outcome) -> String {
     match outcome.urgent {
-        Some(urgent) => format!("{} {}", brief(urgent.wait_p50), brief(urgent.wait_p99)),
+        Some(urgent) => brief(urgent.wait_p99),
         None => "-".to_owned(),
     }
 }
