@@ -220,3 +220,63 @@ fn a_task_is_explained_and_nothing_is_run() {
         wrong.stderr
     );
 }
+
+#[test]
+fn an_explanation_tells_whether_a_task_is_up_to_date_and_why_not() {
+    let tasks =
+        "[tasks.copy]\nrun = \"cp in out\"\ninputs = [\"in\", \"more*\"]\noutputs = [\"out\"]\n";
+    let place = Place::with("tasks.toml", tasks);
+    fs::write(place.path("in"), "1").unwrap();
+    let check = |arguments: &[&str]| {
+        let run = run_in(&place, &[&["--explain", "copy"], arguments].concat()).expect_code(0);
+        let line = run
+            .stdout
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("up to date"));
+        line.unwrap()
+            .trim()
+            .replace(&format!("{}/", place.directory().display()), "")
+    };
+    assert_eq!(
+        check(&[]),
+        "no: there is no record of a run in which it worked"
+    );
+    run_in(&place, &[]).expect_code(0);
+    for _ in 0..2 {
+        assert_eq!(check(&[]), "yes, as things are now: it would be skipped");
+    }
+    assert_eq!(check(&["--force"]), "no: it was asked for by `--force`");
+    fs::write(place.path("in"), "2").unwrap();
+    fs::write(place.path("more1"), "").unwrap();
+    assert_eq!(
+        check(&[]),
+        "no: inputs have changed: in (changed), more1 (new)"
+    );
+    run_in(&place, &[]).expect_code(0);
+    fs::remove_file(place.path("out")).unwrap();
+    assert_eq!(
+        check(&[]),
+        "no: outputs are not as it left them: out (gone)"
+    );
+    fs::write(
+        place.path("tasks.toml"),
+        tasks.replace("cp in out", "cat in > out"),
+    )
+    .unwrap();
+    let changed = check(&[]);
+    assert!(
+        changed.starts_with("no: it has been changed since"),
+        "{changed}"
+    );
+}
+
+#[test]
+fn a_run_that_can_go_on_later_says_so() {
+    let place = Place::with("tasks.toml", TASKS);
+    let run = run_in(&place, &["-j1"]).expect_code(1);
+    assert!(
+        run.stderr.ends_with("; --resume goes on from here\n"),
+        "{}",
+        run.stderr
+    );
+}

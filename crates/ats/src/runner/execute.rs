@@ -30,7 +30,7 @@ pub fn execute(file: &TaskFile, jobs: usize, options: &RunOptions) -> Result<Exi
     super::guard::watch_outer()
         .map_err(|error| Failure::internal("watching over the run", error))?;
     let memory = Memory::open(file, options, &signals)?;
-    let mut report = Report::open(&options.views, file, jobs)?;
+    let mut report = Report::open(&options.views, file, jobs, memory.run())?;
     let dispatcher = dispatcher(
         file,
         &report.expected(),

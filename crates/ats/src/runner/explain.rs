@@ -3,6 +3,8 @@
 use std::io::Write;
 
 use super::execute::dispatcher;
+use super::fresh::why::why;
+use super::journal;
 use crate::cli::RunOptions;
 use crate::exit::Failure;
 use crate::plan::select::find;
@@ -35,8 +37,10 @@ pub fn print(
         .collect();
     let forecast = forecast(tasks, dispatcher);
     let explainer = Explainer::new(file, &facts, &forecast);
+    let records = journal::directory(&file.source).map(|runs| runs.join("records"));
     for task in asked {
-        writeln!(out, "{}", explainer.explain(number(task), None))?;
+        let check = why(records.as_deref(), &file.tasks[task], options.force);
+        writeln!(out, "{}", explainer.explain(number(task), Some(&check)))?;
     }
     if let Some(proviso) = explainer.proviso() {
         writeln!(out, "{proviso}")?;

@@ -21,7 +21,7 @@ use crate::views::profile::Profile;
 use crate::views::screen::{Look, screen};
 use crate::views::state::State;
 use crate::views::style::{ASCII, UNICODE, WARN};
-use crate::views::summary::{Totals, summary};
+use crate::views::summary::{Totals, is_worth_resuming, summary};
 use crate::views::tasks::{Tasks, number, shape};
 use crate::views::trace::trace;
 
@@ -41,6 +41,7 @@ pub struct Report {
     logs: Option<Logs>,
     trace: Option<Kept>,
     profile: Profile,
+    can_be_resumed: bool,
     start: Instant,
     last_line: Instant,
     drawn: Instant,
@@ -49,12 +50,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// For a run of this file's tasks, so many at once, that begins now.
+    /// For a run of this file's tasks, so many at once, that begins now; `run` is its name, if it
+    /// can be resumed.
     ///
     /// # Errors
     ///
     /// A file or directory that was asked for cannot be made.
-    pub fn open(options: &ViewOptions, file: &TaskFile, jobs: usize) -> Result<Self, Failure> {
+    pub fn open(
+        options: &ViewOptions,
+        file: &TaskFile,
+        jobs: usize,
+        run: Option<&str>,
+    ) -> Result<Self, Failure> {
         let (profile, warning) = Profile::open(options, &file.source);
         let tasks = Tasks::of(file, shape(&file.tasks), profile.durations(), jobs);
         let live = match options.output {
@@ -69,6 +76,7 @@ impl Report {
             logs: options.log_dir.as_deref().map(logs).transpose()?,
             trace: options.trace.as_deref().map(Kept::create).transpose()?,
             profile,
+            can_be_resumed: run.is_some(),
             start: Instant::now(),
             last_line: Instant::now(),
             drawn: Instant::now(),
@@ -78,7 +86,7 @@ impl Report {
             report.warn(&warning);
         }
         if report.stream.is_some() {
-            let beginning = Stream::beginning(&file.source, report.state.tasks());
+            let beginning = Stream::beginning(&file.source, run, report.state.tasks());
             report.put(beginning.as_bytes());
         }
         Ok(report)
@@ -184,7 +192,11 @@ impl Report {
             let end = Stream::end(&Totals::of(&self.state), exit, took);
             self.put(end.as_bytes());
         } else {
-            self.print(&summary(&self.state, took));
+            let mut summary = summary(&self.state, took);
+            if self.can_be_resumed && is_worth_resuming(&self.state) {
+                summary.push_str("; --resume goes on from here");
+            }
+            self.print(&summary);
         }
         if let Some(kept) = self.trace.take()
             && let Err(warning) = kept.write(trace(&self.state, took).as_bytes())

@@ -33,6 +33,7 @@ struct Object<'a> {
 enum What<'a> {
     RunStarted {
         file: &'a str,
+        run: Option<&'a str>,
         tasks: usize,
         jobs: usize,
     },
@@ -137,13 +138,14 @@ pub struct Stream {
 impl Stream {
     /// The lines with which a run begins: itself, then each of its tasks.
     #[must_use]
-    pub fn beginning(file: &Path, tasks: &Tasks) -> String {
+    pub fn beginning(file: &Path, run: Option<&str>, tasks: &Tasks) -> String {
         let file = &file.to_string_lossy();
         let (len, jobs) = (tasks.len(), tasks.jobs());
         let mut lines = object(
             Duration::ZERO,
             What::RunStarted {
                 file,
+                run,
                 tasks: len,
                 jobs,
             },

@@ -76,7 +76,7 @@ impl Story {
         Story {
             plain: Vec::new(),
             above: Vec::new(),
-            json: Stream::beginning(Path::new("ats.toml"), &tasks),
+            json: Stream::beginning(Path::new("ats.toml"), Some("r1"), &tasks),
             stream: Stream::default(),
             state: State::of(tasks),
             places: places

@@ -85,6 +85,13 @@ pub fn summary(state: &State, took: Duration) -> String {
     lines
 }
 
+/// Whether something has been done, and something has not.
+#[must_use]
+pub fn is_worth_resuming(state: &State) -> bool {
+    let totals = Totals::of(state);
+    totals.done > 0 && totals.done + totals.skipped < totals.all
+}
+
 fn failures(state: &State, lines: &mut String) {
     for (place, failure) in state.failures().iter().enumerate() {
         let (name, how) = (state.tasks().name(failure.task), how(failure));

@@ -13,6 +13,7 @@
 pub mod content;
 pub mod files;
 pub mod record;
+pub mod why;
 
 use std::path::PathBuf;
 use std::sync::Arc;
