@@ -142,6 +142,10 @@ pub struct RunOptions {
     #[arg(long)]
     pub force: bool,
 
+    /// Run again what is affected whenever an input or the file of tasks changes, until Ctrl-C
+    #[arg(long, conflicts_with = "resume")]
+    pub watch: bool,
+
     #[command(flatten)]
     pub looks: Looks,
 

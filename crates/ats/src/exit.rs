@@ -17,9 +17,10 @@ Exit codes:
   143  terminated (SIGTERM); started processes were stopped";
 
 /// How a command ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Exit {
     /// Everything that was asked for was done.
+    #[default]
     Success,
     /// A task failed.
     TaskFailed,

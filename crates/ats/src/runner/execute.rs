@@ -1,13 +1,16 @@
 //! A run from its start to its exit code.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::children;
 use super::facts;
+use super::jobs;
 use super::memory::Memory;
 use super::report::Report;
 use super::run::{AfterFailure, REDRAW, Run};
 use super::signals::Signals;
+use super::watch;
 use crate::cli::RunOptions;
 use crate::dispatch::{Dispatcher, Holds, Limits};
 use crate::exit::{Exit, Failure};
@@ -17,19 +20,46 @@ use crate::views::tasks::shape;
 /// How many tasks that mostly wait may run beside each one that computes.
 const WAITING_PER_JOB: usize = 8;
 
-/// Runs all tasks of the file, at most `jobs` that compute at once.
+/// What came of one run through the tasks of a file.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// How the process ends.
+    pub exit: Exit,
+    /// The same, if a signal decides that.
+    pub signal: Option<Exit>,
+    /// The names of the tasks that worked, and what they were.
+    pub done: HashMap<String, String>,
+}
+
+/// Runs all tasks of the file, once or whenever something changes.
 ///
 /// # Errors
 ///
 /// The system refused what any run needs, or a file that was asked for cannot be written.
-pub fn execute(file: &TaskFile, jobs: usize, options: &RunOptions) -> Result<Exit, Failure> {
+pub fn execute(file: TaskFile, options: &RunOptions) -> Result<Exit, Failure> {
     let signals =
         Signals::listen().map_err(|error| Failure::internal("listening to signals", error))?;
     children::adopt_orphans();
     #[cfg(target_os = "linux")]
     super::guard::watch_outer()
         .map_err(|error| Failure::internal("watching over the run", error))?;
-    let memory = Memory::open(file, options, &signals)?;
+    if options.watch {
+        return watch::watch(file, options, &signals);
+    }
+    let round = round(&file, jobs(&file, options), options, &signals, None)?;
+    Ok(round.exit)
+}
+
+/// Runs all tasks once, at most `jobs` that compute at once. What was `before` is known if this is
+/// one of several rounds; then only what is affected by changes runs.
+pub(super) fn round(
+    file: &TaskFile,
+    jobs: usize,
+    options: &RunOptions,
+    signals: &Signals,
+    before: Option<&Round>,
+) -> Result<Round, Failure> {
+    let memory = Memory::open(file, options, signals, before)?;
     let mut report = Report::open(&options.views, file, jobs, memory.run())?;
     let dispatcher = dispatcher(
         file,
@@ -48,15 +78,20 @@ pub fn execute(file: &TaskFile, jobs: usize, options: &RunOptions) -> Result<Exi
     let mut drawn = Instant::now();
     run.act();
     while !run.is_finished() {
-        run.attend(&signals);
+        run.attend(signals);
         run.act();
         if drawn.elapsed() >= REDRAW {
             run.report.draw();
             drawn = Instant::now();
         }
     }
-    let signal = clear_up(&mut run, &signals);
-    Ok(report.finish(signal))
+    let signal = clear_up(&mut run, signals);
+    let done = run.take_done();
+    Ok(Round {
+        exit: report.finish(signal),
+        signal,
+        done,
+    })
 }
 
 fn after_failure(options: &RunOptions) -> AfterFailure {

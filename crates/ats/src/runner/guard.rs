@@ -26,6 +26,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, getpid, getppid, kill_process, pidfd_open,
@@ -57,7 +58,7 @@ pub enum Role {
 /// What this process is.
 #[must_use]
 pub fn role() -> Role {
-    if outer().is_some() {
+    if is_inner() {
         Role::Inner
     } else if pidfd_open(getpid(), PidfdFlags::empty()).is_ok() && env::current_exe().is_ok() {
         Role::Outer
@@ -150,6 +151,11 @@ fn pass_signals_on(inner: Pid, signals: &Signals) -> (WaitStatus, Option<Exit>) 
     }
 }
 
+/// Whether this is an inner process, whose standard input is empty.
+pub(super) fn is_inner() -> bool {
+    outer().is_some()
+}
+
 /// In an inner process: makes sure that nothing outlives the outer one.
 ///
 /// # Errors
@@ -162,6 +168,8 @@ pub fn watch_outer() -> io::Result<()> {
     let _ = rustix::thread::set_name(c"task-runner");
     let outer = pidfd_open(outer, PidfdFlags::empty())?;
     let watch = move || {
+        // Signals are for the thread that runs the tasks; each would wake this one for nothing.
+        let _ = SigSet::all().thread_block();
         let mut fds = [PollFd::new(&outer, PollFlags::IN)];
         while poll(&mut fds, None).is_err() {}
         let _nothing_more = starting();

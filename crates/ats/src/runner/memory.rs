@@ -1,8 +1,10 @@
 //! What a run knows of earlier runs of the same file, and leaves for later ones: the journal of what
 //! is done, and the records of files.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
+use super::execute::Round;
 use super::fingerprint::fingerprint;
 use super::fresh::{self, Looks};
 use super::journal::{self, Journal, NoPast, Past};
@@ -25,6 +27,10 @@ pub struct Memory {
     pub(super) looks: Option<Looks>,
     /// Of each task, whether it was done before the run was resumed.
     pub(super) done: Vec<bool>,
+    /// What worked in the round before, if this is one of several.
+    before: HashMap<String, String>,
+    /// What has worked in this one, if there may be another.
+    now: Option<HashMap<String, String>>,
 }
 
 impl Memory {
@@ -33,7 +39,12 @@ impl Memory {
     /// # Errors
     ///
     /// A run is to be resumed, and there is none.
-    pub fn open(file: &TaskFile, options: &RunOptions, signals: &Signals) -> Result<Self, Failure> {
+    pub fn open(
+        file: &TaskFile,
+        options: &RunOptions,
+        signals: &Signals,
+        before: Option<&Round>,
+    ) -> Result<Self, Failure> {
         let directory = journal::directory(&file.source);
         let (journal, done) = if options.resume {
             let past = directory.as_deref().map_or(Err(NoPast::NoRun), Past::open);
@@ -47,10 +58,14 @@ impl Memory {
                 .map(|directory| Journal::begin(directory, &file.source));
             (begun.and_then(warn), vec![false; file.tasks.len()])
         };
+        // Of several rounds only the first one runs what has no reason to.
+        let force = options.force && before.is_none_or(|round| round.done.is_empty());
         Ok(Memory {
             journal,
-            looks: looks(file, directory, options, signals)?,
+            looks: looks(file, directory, force, signals)?,
             done,
+            before: before.map(|round| round.done.clone()).unwrap_or_default(),
+            now: before.map(|_| HashMap::new()),
         })
     }
 
@@ -65,19 +80,34 @@ impl Memory {
     }
 
     pub(super) fn write_down(&mut self, task: &Task) {
+        let fingerprint = fingerprint(task);
         if let Some(journal) = &mut self.journal
-            && journal.done(&task.name, &fingerprint(task)).is_err()
+            && journal.done(&task.name, &fingerprint).is_err()
         {
             // A journal with a gap is not worth having.
             self.journal = None;
         }
+        if let Some(now) = &mut self.now {
+            now.insert(task.name.clone(), fingerprint);
+        }
+    }
+
+    /// Whether a task worked in the round before as it is now.
+    pub(super) fn worked_before(&self, task: &Task) -> bool {
+        let before = self.before.get(&task.name);
+        before.is_some_and(|before| *before == fingerprint(task))
+    }
+
+    /// What has worked, if there may be another round.
+    pub(super) fn take_done(&mut self) -> HashMap<String, String> {
+        self.now.take().unwrap_or_default()
     }
 }
 
 fn looks(
     file: &TaskFile,
     directory: Option<PathBuf>,
-    options: &RunOptions,
+    force: bool,
     signals: &Signals,
 ) -> Result<Option<Looks>, Failure> {
     let Some(directory) = directory.filter(|_| file.tasks.iter().any(fresh::has_files)) else {
@@ -86,7 +116,7 @@ fn looks(
     let waker = signals
         .waker()
         .map_err(|error| Failure::internal("starting the run", error))?;
-    Looks::new(directory.join("records"), options.force, waker).map(Some)
+    Looks::new(directory.join("records"), force, waker).map(Some)
 }
 
 fn warn(begun: std::io::Result<Journal>) -> Option<Journal> {

@@ -49,6 +49,8 @@ pub mod run;
 pub mod signals;
 #[cfg(unix)]
 pub mod stop;
+#[cfg(unix)]
+pub mod watch;
 
 use crate::cli::RunOptions;
 use crate::exit::{Exit, Failure};
@@ -118,7 +120,7 @@ fn jobs(file: &TaskFile, options: &RunOptions) -> usize {
 
 #[cfg(unix)]
 fn start(file: TaskFile, options: &RunOptions) -> Result<Exit, Failure> {
-    execute::execute(&file, jobs(&file, options), options)
+    execute::execute(file, options)
 }
 
 /// Stopping a command with everything that it started needs process groups.

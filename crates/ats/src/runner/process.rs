@@ -175,7 +175,7 @@ fn spawn(mut command: Command, env: &Variables, place: Option<&Path>) -> io::Res
     let _may_be_started = super::guard::starting();
     let child = command
         .envs(env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+        .stdin(empty())
         .stdout(writer.try_clone()?)
         .stderr(writer)
         .process_group(0)
@@ -185,6 +185,15 @@ fn spawn(mut command: Command, env: &Variables, place: Option<&Path>) -> io::Res
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or(io::ErrorKind::Unsupported)?;
     Ok(Started { pid, pipe })
+}
+
+/// Standard input for a command: our own, if that is empty already.
+fn empty() -> Stdio {
+    #[cfg(target_os = "linux")]
+    if super::guard::is_inner() {
+        return Stdio::inherit();
+    }
+    Stdio::null()
 }
 
 fn explain(action: &Action, place: Option<&Path>, error: &io::Error) -> String {

@@ -49,6 +49,8 @@ pub struct Run<'a> {
     starter: Starter,
     begin: Instant,
     after_failure: AfterFailure,
+    /// Of each task, whether it was started in this run.
+    ran: Vec<bool>,
     /// The task that was paused last, until it is known for which one.
     making_way: Option<u32>,
 }
@@ -76,6 +78,7 @@ impl<'a> Run<'a> {
             starter: Starter::default(),
             begin: Instant::now(),
             after_failure,
+            ran: vec![false; tasks.len()],
             making_way: None,
         }
     }
@@ -99,6 +102,11 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn signal(&self) -> Option<Exit> {
         self.stop.signal()
+    }
+
+    /// The names of the tasks that have worked, and what they were, if that is to be known.
+    pub fn take_done(&mut self) -> HashMap<String, String> {
+        self.memory.take_done()
     }
 
     /// Whether what still runs is to be killed.
@@ -160,6 +168,13 @@ impl<'a> Run<'a> {
                 looks.check(task, about, priority);
                 self.set_step(task, Step::Checking);
             }
+            // In a later round a task without files runs only after what runs.
+            _ if !fresh::has_files(about)
+                && self.memory.worked_before(about)
+                && !about.needs.iter().any(|&need| self.ran[need]) =>
+            {
+                self.skip(task, Skip::UpToDate);
+            }
             _ => self.command(task),
         }
     }
@@ -194,6 +209,7 @@ impl<'a> Run<'a> {
         };
         job.attempts += 1;
         let attempt = job.attempts;
+        self.ran[task as usize] = true;
         let action = &self.task(task).action;
         if *action == model::Action::Nothing {
             self.tell(Event::Started {
