@@ -9,7 +9,8 @@
 //! Or it goes to the [`lab`], where times are added up instead of waited for. A [`trace`] that
 //! `ats run` wrote is a file like any other.
 //!
-//! All files are read and checked before the first is run.
+//! All files are read and checked before the first is run. What may come of any bytes at all,
+//! [`probe`] says.
 
 #[cfg(test)]
 mod bad_files;
@@ -19,6 +20,7 @@ mod clock;
 pub mod first_come;
 pub mod first_lanes;
 pub mod lab;
+pub mod probe;
 pub mod progress;
 pub mod report;
 pub mod scheduled;

@@ -110,15 +110,24 @@ pub struct ExecutedTask {
 /// The file cannot be read, is not JSON, or has values of the wrong type.
 pub fn read(path: &Path) -> Result<Document, Vec<Problem>> {
     let mut file = input::open(path, SIZE_LIMIT).map_err(|problem| vec![problem])?;
-    parse(&mut file).map_err(|error| vec![explain(path, &file, &error)])
+    parse(&mut file).map_err(|error| vec![explain(path, file.exceeded(), &error)])
+}
+
+/// Reads what a file of this name contains.
+///
+/// # Errors
+///
+/// It is not JSON, or has values of the wrong type.
+pub fn read_bytes(path: &Path, content: &[u8]) -> Result<Document, Vec<Problem>> {
+    serde_json::from_slice(content).map_err(|error| vec![explain(path, false, &error)])
 }
 
 fn parse(file: &mut Limited) -> Result<Document, serde_json::Error> {
     serde_json::from_reader(BufReader::with_capacity(1 << 16, file))
 }
 
-fn explain(path: &Path, file: &Limited, error: &serde_json::Error) -> Problem {
-    if file.exceeded() {
+fn explain(path: &Path, is_too_large: bool, error: &serde_json::Error) -> Problem {
+    if is_too_large {
         return input::too_large(path, SIZE_LIMIT);
     }
     let place = format!("line {}, column {}", error.line(), error.column());

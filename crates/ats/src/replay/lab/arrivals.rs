@@ -94,7 +94,7 @@ impl Process {
         }
         let mut urgent = Vec::with_capacity(expected as usize);
         if expected > 0.0 {
-            let gap = Duration::from_secs_f64(1.0 / self.per_second);
+            let gap = Duration::try_from_secs_f64(1.0 / self.per_second).unwrap_or(Duration::MAX);
             let mut chance = Chance::new(seed);
             let mut at = chance.exponential(gap);
             while at < end && urgent.len() < 2 * MOST as usize {
@@ -163,5 +163,7 @@ mod tests {
         let nothing = Process::new(Rate::Share(0.5), None, Duration::ZERO, 1);
         assert_eq!(nothing.draw(SECOND, 1).unwrap(), []);
         assert_eq!(flood.draw(Duration::ZERO, 1).unwrap(), []);
+        let never = Process::new(Rate::PerSecond(1e-300), None, SECOND, 1);
+        assert_eq!(never.draw(SECOND, 1).unwrap(), []);
     }
 }

@@ -11,9 +11,10 @@ use super::case::Plan;
 use super::knowledge::Knowledge;
 use crate::dispatch::Holds;
 
-/// Ranks are worked out anew at most so many times in a run, for each time costs as much as the
-/// graph is large.
+/// Ranks are worked out anew at most so many times in a run, and less often in graphs of more than
+/// 20,000 tasks, for each time costs as much as the graph is large.
 const MOST_RANKINGS: usize = 1000;
+const MOST_RANKED: usize = 20_000_000;
 
 /// Knows, learns and ranks.
 #[derive(Debug)]
@@ -68,7 +69,9 @@ impl<'a> Learner<'a> {
 
     /// The ranks, if they are others now.
     pub fn changed(&mut self) -> Option<Vec<Duration>> {
-        if self.news == 0 || self.news < self.plan.nodes.len() / MOST_RANKINGS {
+        let nodes = self.plan.nodes.len().max(1);
+        let rankings = (MOST_RANKED / nodes).clamp(1, MOST_RANKINGS);
+        if self.news == 0 || self.news < nodes / rankings {
             return None;
         }
         self.news = 0;
