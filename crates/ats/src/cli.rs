@@ -56,6 +56,8 @@ pub enum Command {
     /// Run a graph of commands from a file of tasks, or from a Ninja or WfFormat file
     #[command(after_long_help = help::of_run())]
     Run(RunOptions),
+    /// Print the JSON Schema of files of tasks, by which editors complete and check them
+    Schema,
     /// Print a script with which a shell completes commands, options and names of tasks
     #[command(after_long_help = help::OF_COMPLETIONS)]
     Completions(CompletionOptions),

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod plan;
 pub mod replay;
 pub mod runner;
+pub mod schema;
 pub mod taskfile;
 pub mod views;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ats::cli::{Arguments, Command};
 use ats::help::{completions, manual};
-use ats::{demo, exit, replay, runner};
+use ats::{demo, exit, replay, runner, schema};
 
 /// Plans are many small strings, which the system's allocator gives out at half this speed.
 #[global_allocator]
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Replay(options) => replay::run(&options),
         Command::Run(options) => runner::run(&options),
+        Command::Schema => schema::print(),
         Command::Completions(options) => completions::print(&options),
         Command::Man(options) => manual::run(&options),
     })
