@@ -8,6 +8,8 @@ use std::path::Path;
 
 use ats::replay::check::check;
 use ats::replay::lab::case::Case;
+use ats::replay::lab::knowledge::Knowledge;
+use ats::replay::lab::learner::Learner;
 use ats::replay::lab::machine::Machine;
 use ats::replay::lab::policy::{Policy, Ranking};
 use ats::replay::wfformat;
@@ -19,7 +21,8 @@ fn order(trace: &Path, cores: usize, policy: Policy) -> Vec<String> {
     let document = wfformat::read(trace).expect("a trace");
     let workflow = check(trace, document).expect("a right one");
     let case = Case::new(&workflow, &[]);
-    let ranking = Ranking::fixed(policy, &case).expect("a policy that does not learn");
+    let learner = || Box::new(Learner::new(&case.plan, Knowledge::default()));
+    let ranking = Ranking::fixed(policy, &case).unwrap_or_else(|| Ranking::Learning(learner()));
     let machine = Machine {
         cores,
         preempt: false,
@@ -61,6 +64,18 @@ fn a_stored_trace_is_decided_again_as_it_was() {
             "fetch", "compile", "lint", "package", "deploy", "test", "docs", "report"
         ]
     );
+}
+
+/// Of a run on two places that knew from the one before how long everything takes.
+#[test]
+fn a_stored_trace_of_a_run_that_had_learned_is_decided_again_as_it_was() {
+    let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/learned.json");
+    let as_it_was = ["slow", "brief", "after", "middle", "quick", "last"];
+    assert_eq!(traced(&trace), as_it_was);
+    assert_eq!(order(&trace, 2, Policy::Learned), as_it_was);
+    // What the first run did, which knew nothing.
+    let before = ["brief", "quick", "slow", "after", "middle", "last"];
+    assert_eq!(order(&trace, 2, Policy::Depth), before);
 }
 
 #[test]

@@ -50,6 +50,8 @@ struct Task<'a> {
     start_us: Option<u64>,
     end_us: Option<u64>,
     cpu_us: Option<u64>,
+    /// What it was expected to take before the run, if anything was known.
+    expected_us: Option<u64>,
     outcome: &'static str,
 }
 
@@ -71,6 +73,7 @@ pub fn trace(state: &State, took: Duration) -> String {
                 .filter(|_| course.began().is_some())
                 .map(micros),
             cpu_us: course.cpu.map(micros),
+            expected_us: known.guess.is_known().then(|| micros(known.guess.mean)),
             outcome: outcome(course.phase),
         }
     });
