@@ -37,20 +37,28 @@ impl Bits {
         self.len as usize
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, number: u32) {
-        let mut at = number;
-        for &begin in &self.levels {
+        let word = &mut self.words[(number >> 6) as usize];
+        let before = *word;
+        *word |= 1 << (number & 63);
+        self.len += u32::from(*word != before);
+        if before == 0 {
+            self.fill_above(number >> 6);
+        }
+    }
+
+    /// The word at a place of the lowest level has ceased to be empty.
+    fn fill_above(&mut self, mut at: u32) {
+        for &begin in &self.levels[1..] {
             let word = &mut self.words[(begin + (at >> 6)) as usize];
             let before = *word;
             *word |= 1 << (at & 63);
             if before != 0 {
-                // A number that was there already counts once.
-                self.len += u32::from(begin > 0 || *word != before);
                 return;
             }
             at >>= 6;
         }
-        self.len += 1;
     }
 
     pub(super) fn remove(&mut self, number: u32) {
@@ -58,14 +66,10 @@ impl Bits {
             return;
         }
         self.len -= 1;
-        let mut at = number;
-        for &begin in &self.levels {
-            let word = &mut self.words[(begin + (at >> 6)) as usize];
-            *word &= !(1 << (at & 63));
-            if *word != 0 {
-                return;
-            }
-            at >>= 6;
+        let word = &mut self.words[(number >> 6) as usize];
+        *word &= !(1 << (number & 63));
+        if *word == 0 {
+            self.empty_above(number >> 6);
         }
     }
 
@@ -92,6 +96,37 @@ impl Bits {
         Some(first)
     }
 
+    /// The least numbers, as long as they are wanted and lie in one word with the least of
+    /// all; they are removed.
+    #[inline]
+    pub(super) fn take_from_first_word(&mut self, mut is_wanted: impl FnMut(u32) -> bool) {
+        let Some(first) = self.first() else { return };
+        let word = &mut self.words[(first >> 6) as usize];
+        let mut left = *word;
+        let mut taken = 0;
+        while left != 0 && is_wanted((first & !63) + left.trailing_zeros()) {
+            left &= left - 1;
+            taken += 1;
+        }
+        *word = left;
+        self.len -= taken;
+        if left == 0 {
+            self.empty_above(first >> 6);
+        }
+    }
+
+    /// The word at a place of the lowest level has become empty.
+    fn empty_above(&mut self, mut at: u32) {
+        for &begin in &self.levels[1..] {
+            let word = &mut self.words[(begin + (at >> 6)) as usize];
+            *word &= !(1 << (at & 63));
+            if *word != 0 {
+                return;
+            }
+            at >>= 6;
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         if self.len > 0 {
             self.words.fill(0);
@@ -110,7 +145,7 @@ mod tests {
         #[test]
         fn it_is_an_ordered_set(
             limit in 1..300_000u32,
-            steps in prop::collection::vec((any::<u32>(), 0..4u8), 0..300),
+            steps in prop::collection::vec((any::<u32>(), 0..7u8), 0..300),
         ) {
             let mut bits = Bits::new(limit as usize);
             let mut set = BTreeSet::new();
@@ -118,6 +153,23 @@ mod tests {
                 let number = number % limit;
                 match step {
                     0 => prop_assert_eq!(bits.take_first(), set.pop_first()),
+                    4 => {
+                        let (mut taken, mut expected) = (Vec::new(), Vec::new());
+                        bits.take_from_first_word(|it| taken.len() < 3 && it != number && {
+                            taken.push(it);
+                            true
+                        });
+                        let first = set.first().map_or(0, |first| first / 64);
+                        while expected.len() < 3
+                            && let Some(&it) = set.first()
+                            && it != number
+                            && it / 64 == first
+                        {
+                            expected.push(it);
+                            set.pop_first();
+                        }
+                        prop_assert_eq!(taken, expected);
+                    }
                     1 => {
                         bits.remove(number);
                         set.remove(&number);

@@ -86,17 +86,22 @@ impl Default for Graph {
 impl Graph {
     /// A graph without nodes.
     pub fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    /// A graph without nodes, with room for so many.
+    pub fn with_capacity(nodes: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             id: NEXT.fetch_add(1, Relaxed),
-            names: Vec::new(),
-            is_named: Vec::new(),
-            works: Vec::new(),
-            kinds: Vec::new(),
-            own: Vec::new(),
+            names: Vec::with_capacity(nodes),
+            is_named: Vec::with_capacity(nodes),
+            works: Vec::with_capacity(nodes),
+            kinds: Vec::with_capacity(nodes),
+            own: Vec::with_capacity(nodes),
             special: HashMap::new(),
             places: Places::default(),
-            class_of: Vec::new(),
+            class_of: Vec::with_capacity(nodes),
             classes: Vec::new(),
             known_classes: HashMap::new(),
             last_site: None,

@@ -36,10 +36,12 @@ impl Graph {
         let mut mistakes = Vec::new();
         self.check_names(&mut mistakes);
         self.check_uses(&mut mistakes);
-        let edges = self.edges(&mut mistakes);
+        let mut edges = self.named_edges(&mut mistakes);
         let declared = self.names.len();
-        let edges = self.gather_groups(edges);
-        let shape = match Shape::new(self.names.len(), &edges) {
+        self.gather_groups(&mut edges);
+        let used = || self.own_uses().map(|it| (it.before, it.by));
+        let all = || used().chain(edges.iter().copied());
+        let shape = match Shape::of(self.names.len(), all) {
             Ok(shape) if mistakes.is_empty() => shape,
             Ok(_) => return Err(GraphError { mistakes }),
             Err(cycle) => {
@@ -220,9 +222,9 @@ impl Graph {
         mistakes.extend(watched.map(|node| Mistake::WatchedItems(self.name(node))));
     }
 
-    fn edges(&self, mistakes: &mut Vec<Mistake>) -> Vec<(u32, u32)> {
-        let mut edges = Vec::with_capacity(self.uses.len() + self.after_names.len());
-        edges.extend(self.own_uses().map(|it| (it.before, it.by)));
+    /// What nodes run after by name.
+    fn named_edges(&self, mistakes: &mut Vec<Mistake>) -> Vec<(u32, u32)> {
+        let mut edges = Vec::with_capacity(self.after_names.len());
         if self.after_names.is_empty() {
             return edges;
         }
@@ -244,7 +246,7 @@ impl Graph {
     }
 
     /// Behind the declared nodes, one for each group that others run after.
-    fn gather_groups(&mut self, mut edges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    fn gather_groups(&mut self, edges: &mut Vec<(u32, u32)>) {
         let mut gathers: HashMap<u32, u32> = HashMap::new();
         for (group, by) in std::mem::take(&mut self.after_groups) {
             let next = self.names.len() as u32;
@@ -261,6 +263,5 @@ impl Graph {
             }
             edges.push((gather, by));
         }
-        edges
     }
 }

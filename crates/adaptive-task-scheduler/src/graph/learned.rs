@@ -8,6 +8,7 @@
 use super::{
     durations::{Durations, Samples},
     ranks::Known,
+    width::Width,
 };
 use crate::task::id::TaskName;
 use std::time::Duration;
@@ -35,7 +36,13 @@ pub(super) struct Learned {
     /// By node; empty until the first run.
     nodes: Vec<Samples>,
     calm: Vec<u8>,
+    /// Of each node the least time that it took.
+    least: Vec<Duration>,
     classes: Vec<Samples>,
+    pub(super) width: Width,
+    /// Short nodes, of which one may have been long for once. In the next run each is
+    /// measured, as if it was not known to be short.
+    pub(super) suspects: Vec<u32>,
     /// Runs that have begun.
     runs: u64,
 }
@@ -50,11 +57,6 @@ impl Learned {
         (before < YOUNG, is_due && !self.nodes.is_empty())
     }
 
-    /// Something has changed: in the next run every node is measured.
-    pub(super) fn doubt(&mut self) {
-        self.runs = self.runs.min(YOUNG - 1);
-    }
-
     /// Adds samples of nodes, each of a class.
     pub(super) fn add(&mut self, samples: &[Sample], classes: &[u32], count: usize) {
         self.make_room(classes.len(), count);
@@ -64,6 +66,7 @@ impl Learned {
             if let Some(class) = self.classes.get_mut(classes[node] as usize) {
                 class.add(sample.took);
             }
+            self.least[node] = self.least[node].min(sample.took);
             let calm = &mut self.calm[node];
             *calm = if sample.is_calm {
                 (*calm + 1).min(CALM)
@@ -76,6 +79,7 @@ impl Learned {
     fn make_room(&mut self, nodes: usize, classes: usize) {
         self.nodes.resize(nodes, Samples::default());
         self.calm.resize(nodes, 0);
+        self.least.resize(nodes, Duration::MAX);
         self.classes.resize(classes, Samples::default());
     }
 
@@ -95,11 +99,12 @@ impl Learned {
             };
             (expected, is_sure)
         };
-        let calm = self.calm.iter();
+        let calm = self.calm.iter().zip(&self.least);
         let nodes = self.nodes.iter().zip(classes).map(known).zip(calm);
         nodes
-            .map(|((expected, is_sure), &calm)| Known {
+            .map(|((expected, is_sure), (&calm, &least))| Known {
                 expected,
+                at_best: least.min(expected),
                 is_sure,
                 is_calm: calm >= CALM,
             })

@@ -33,7 +33,8 @@
 //! of its own, of the node's name.
 
 // In the order in which a graph meets them: declared, checked, planned, run, reported.
-// `shape`, `durations`, `bits`, `ranks`, `progress` and `learned` are pure.
+// `shape`, `durations`, `bits`, `ranks`, `progress`, `learned` and
+// `width` are pure.
 
 mod build;
 mod inputs;
@@ -49,6 +50,7 @@ mod learned;
 mod plan;
 mod ranks;
 mod shape;
+mod width;
 
 mod apart;
 #[allow(unsafe_code, reason = "the values of a run; each block cites a rule")]

@@ -49,6 +49,16 @@ pub(super) struct Planned {
     pub(super) memories: Mutex<Vec<Memory>>,
 }
 
+/// How a run goes about its nodes.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) ranks: Arc<Ranks>,
+    /// All nodes are measured.
+    pub(super) is_young: bool,
+    /// One worker runs the nodes that are short.
+    pub(super) is_alone: bool,
+}
+
 /// The memory of a run.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -130,15 +140,32 @@ impl Planned {
         }
     }
 
-    /// A run begins: the order of its nodes, and whether all of them are to be measured.
-    pub(super) fn begin_run(&self) -> (Arc<Ranks>, bool) {
+    /// A run begins.
+    pub(super) fn begin_run(&self) -> Way {
         let mut learned = self.learned.lock();
         let (is_young, is_due) = learned.begin_run();
         if is_due {
             self.rank_anew(&learned);
         }
+        let is_alone = !is_young && learned.width.begin_run();
+        let suspects = mem::take(&mut learned.suspects);
         drop(learned);
-        (Arc::clone(&self.ranks.lock()), is_young)
+        let mut ranks = Arc::clone(&self.ranks.lock());
+        if !suspects.is_empty() {
+            ranks = Arc::new(ranks.without_short(&suspects));
+        }
+        Way {
+            ranks,
+            is_young,
+            is_alone,
+        }
+    }
+
+    /// A run has ended well.
+    pub(super) fn end_run(&self, way: &Way, took: Duration) {
+        if !way.is_young {
+            self.learned.lock().width.end_run(way.is_alone, took);
+        }
     }
 
     fn rank_anew(&self, learned: &Learned) {
@@ -152,8 +179,9 @@ impl Planned {
         *self.ranks.lock() = Arc::new(ranks);
     }
 
-    pub(super) fn doubt(&self) {
-        self.learned.lock().doubt();
+    /// One of these nodes was not short for once.
+    pub(super) fn doubt(&self, nodes: &[u32]) {
+        self.learned.lock().suspects.extend_from_slice(nodes);
     }
 
     pub(super) fn learn_samples(&self, samples: &[Sample]) {

@@ -119,13 +119,18 @@ impl Progress {
 
     /// As [`take`](Self::take), so many nodes of a kind at most.
     pub(super) fn take_some(&mut self, ranks: &Ranks, kind: u8, most: usize, taken: &mut Vec<u32>) {
-        while taken.len() < most
-            && let Some(node) = self.first(ranks)
-            && ranks.is(node, kind)
-        {
-            self.take(ranks);
-            taken.push(node);
-        }
+        let (stands, begun) = (&mut self.stands, &mut self.counts.begun);
+        self.ready.take_from_first_word(|rank| {
+            let node = ranks.node(rank);
+            let is_wanted = taken.len() < most && ranks.is(node, kind);
+            if is_wanted {
+                // None of them is offered in parts, so none runs already.
+                stands[node as usize] = Stand::Running;
+                *begun += 1;
+                taken.push(node);
+            }
+            is_wanted
+        });
     }
 
     /// A node that has begun is given back, as if it had not.
@@ -199,6 +204,7 @@ impl Progress {
     }
 
     /// Nothing is left to wait for. Apart from `done`, which is the hot path.
+    #[inline]
     fn released(&mut self, shape: &Shape, ranks: &Ranks, node: u32) {
         if self.stop == Stop::No && self.blame.is_empty() {
             return self.release(ranks, node);
@@ -219,6 +225,7 @@ impl Progress {
         }
     }
 
+    #[inline]
     fn release(&mut self, ranks: &Ranks, node: u32) {
         self.stands[node as usize] = Stand::Ready;
         if ranks.is(node, kind::WORKER) {

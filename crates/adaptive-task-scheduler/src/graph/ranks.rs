@@ -24,13 +24,12 @@ pub(super) mod kind {
     pub(in crate::graph) const LONG: u8 = 1 << 5;
 }
 
-/// Below this a node is short: a handful of them take some microseconds.
+/// A node is short if it took less than this at best: a handful of them take some
+/// microseconds.
 const SHORT: Duration = Duration::from_nanos(500);
 
-/// Nodes that take less than this on average, two readings of the clock included, are tiny:
-/// two workers would pay more for each other's cache lines than they do for the nodes.
-/// Measured with two threads on two cores.
-const TINY: Duration = Duration::from_nanos(120);
+/// And less than this on average, which is more where workers get into each other's way.
+const SHORT_ON_AVERAGE: Duration = Duration::from_micros(2);
 
 /// One more worker is worth so much short work: waking a thread takes some microseconds.
 const WORTH: Duration = Duration::from_micros(20);
@@ -38,11 +37,12 @@ const WORTH: Duration = Duration::from_micros(20);
 /// From this on a node is long: two readings of the clock are 1 % of it.
 const LONG: Duration = Duration::from_micros(10);
 
-/// Durations below this are noise for ranks.
+/// What a node counts that is not [`LONG`]. What such nodes differ by is noise, and an order
+/// that follows it leaps about in memory: a million short nodes took ten times as long.
 const GRAIN: Duration = Duration::from_micros(1);
 
 /// The order of the nodes, and what is known of each.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ranks {
     /// The nodes by rank.
     order: Box<[u32]>,
@@ -58,7 +58,9 @@ pub(super) struct Ranks {
 pub(super) struct Known {
     /// How long it is expected to take.
     pub(super) expected: Duration,
-    /// Whether enough of its own samples say so.
+    /// How long it took at best.
+    pub(super) at_best: Duration,
+    /// Whether enough samples say so.
     pub(super) is_sure: bool,
     /// A future that did not suspend lately.
     pub(super) is_calm: bool,
@@ -82,13 +84,17 @@ impl Ranks {
             let deepest = after.map(|&after| depths[after as usize]).max();
             depths[node as usize] = deepest.unwrap_or_default() + 1;
         }
+        if facts.deadlines.is_empty() {
+            let order = by_level_and_depth(facts.effective, &depths);
+            return Self::of(order, facts.kinds.into());
+        }
         let remaining = |node: usize| u64::from(depths[node]) * GRAIN.as_nanos() as u64;
         Self::sorted(shape, facts, &|_| GRAIN, &remaining, facts.kinds.into())
     }
 
     /// Ranks by learned durations.
     pub(super) fn learned(shape: &Shape, facts: Facts<'_>, known: &[Known]) -> Self {
-        let durations: Vec<Duration> = known.iter().map(|it| it.expected.max(GRAIN)).collect();
+        let durations: Vec<Duration> = known.iter().map(Known::counts).collect();
         let remaining = shape.remaining(&durations);
         let nanos = |node: usize| remaining[node].as_nanos().min(u128::from(u64::MAX)) as u64;
         let kinds = facts
@@ -122,7 +128,10 @@ impl Ranks {
             .map(|node| (key(node as usize), node))
             .collect();
         keys.sort_unstable();
-        let order: Box<[u32]> = keys.iter().map(|&(_, node)| node).collect();
+        Self::of(keys.iter().map(|&(_, node)| node).collect(), kinds)
+    }
+
+    fn of(order: Box<[u32]>, kinds: Box<[u8]>) -> Self {
         let mut rank = vec![0; order.len()];
         for (at, &node) in (0..).zip(&order) {
             rank[node as usize] = at;
@@ -135,6 +144,15 @@ impl Ranks {
         }
     }
 
+    /// The same, but for nodes that do not count as short.
+    pub(super) fn without_short(&self, nodes: &[u32]) -> Self {
+        let mut ranks = self.clone();
+        for &node in nodes {
+            ranks.kinds[node as usize] &= !kind::SHORT;
+        }
+        ranks
+    }
+
     pub(super) fn node(&self, rank: u32) -> u32 {
         self.order[rank as usize]
     }
@@ -143,16 +161,8 @@ impl Ranks {
         self.rank[node as usize]
     }
 
-    /// Whether workers would only get into each other's way.
-    pub(super) fn are_tiny(&self) -> bool {
-        self.mean < TINY
-    }
-
     /// How many more workers so many short nodes are worth.
     pub(super) fn wanted_for_short(&self, ready: usize) -> usize {
-        if self.are_tiny() {
-            return 0;
-        }
         let work = self.mean.as_nanos() * ready as u128;
         (work / WORTH.as_nanos()) as usize
     }
@@ -163,12 +173,19 @@ impl Ranks {
 }
 
 impl Known {
+    fn counts(&self) -> Duration {
+        match self.expected < LONG {
+            true => GRAIN,
+            false => self.expected,
+        }
+    }
+
     fn kind(&self, kind: u8) -> u8 {
         let mut kind = kind;
         if self.is_calm && kind & kind::FUTURE != 0 && self.expected < LONG {
             kind |= kind::WORKER;
         }
-        if self.is_sure && self.expected < SHORT {
+        if self.is_sure && self.at_best < SHORT && self.expected < SHORT_ON_AVERAGE {
             kind |= kind::SHORT;
         }
         if self.is_sure && self.expected >= LONG {
@@ -176,6 +193,34 @@ impl Known {
         }
         kind
     }
+}
+
+/// The highest level first, of one level the deepest first, of one depth in order; without
+/// comparing nodes.
+fn by_level_and_depth(effective: &[Priority], depths: &[u32]) -> Box<[u32]> {
+    let by_depth = from_the_greatest(0..depths.len() as u32, depths);
+    let levels: Vec<u32> = effective.iter().map(|it| u32::from(it.level())).collect();
+    from_the_greatest(by_depth.into_iter(), &levels).into()
+}
+
+/// Nodes from the greatest value to the least, those of one value as they come.
+fn from_the_greatest(nodes: impl Iterator<Item = u32> + Clone, values: &[u32]) -> Vec<u32> {
+    let greatest = values.iter().max().copied().unwrap_or_default();
+    let bucket = |node: u32| (greatest - values[node as usize]) as usize;
+    let mut begins = vec![0u32; greatest as usize + 2];
+    for node in nodes.clone() {
+        begins[bucket(node) + 1] += 1;
+    }
+    for at in 1..begins.len() {
+        begins[at] += begins[at - 1];
+    }
+    let mut sorted = vec![0; values.len()];
+    for node in nodes {
+        let at = &mut begins[bucket(node)];
+        sorted[*at as usize] = node;
+        *at += 1;
+    }
+    sorted
 }
 
 /// Of each node the latest start, in nanoseconds from the start of the run, with which it
@@ -211,6 +256,7 @@ mod tests {
 
     const UNKNOWN: Known = Known {
         expected: Duration::from_secs(1),
+        at_best: Duration::from_secs(1),
         is_sure: false,
         is_calm: false,
     };
@@ -264,6 +310,7 @@ mod tests {
         };
         let known = |nanos, is_sure| Known {
             expected: Duration::from_nanos(nanos),
+            at_best: Duration::from_nanos(nanos),
             is_sure,
             is_calm: true,
         };

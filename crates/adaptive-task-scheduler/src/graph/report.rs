@@ -110,7 +110,7 @@ impl State {
     }
 
     fn expected_left(&self, unended: &[u32]) -> Duration {
-        if unended.is_empty() || self.ranks.mean.is_zero() {
+        if unended.is_empty() || self.way.ranks.mean.is_zero() {
             return Duration::ZERO;
         }
         let expected = self.plan.expected();

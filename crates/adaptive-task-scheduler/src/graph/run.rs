@@ -89,14 +89,7 @@ impl Prepared {
 
     /// Begins the run.
     pub fn run(self, scheduler: &Scheduler) -> Run {
-        let (ranks, is_young) = self.plan.begin_run();
-        let state = Arc::new(State::new(
-            self.plan,
-            ranks,
-            scheduler,
-            self.on_failure,
-            is_young,
-        ));
+        let state = Arc::new(State::new(self.plan, scheduler, self.on_failure));
         self.inputs.into_iter().for_each(|put| put(&state));
         state.begin();
         Run(state)

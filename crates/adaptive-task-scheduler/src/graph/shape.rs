@@ -67,8 +67,16 @@ impl Shape {
     ///
     /// If an edge names a node that there is not.
     pub fn new(nodes: usize, edges: &[(u32, u32)]) -> Result<Self, Cycle> {
+        Self::of(nodes, || edges.iter().copied())
+    }
+
+    /// As [`new`](Self::new), of edges that are told twice, each time in the same order.
+    pub(super) fn of<E>(nodes: usize, edges: impl Fn() -> E) -> Result<Self, Cycle>
+    where
+        E: Iterator<Item = (u32, u32)>,
+    {
         let mut begins = vec![0u32; nodes + 1];
-        for &(before, after) in edges {
+        for (before, after) in edges() {
             assert!((after as usize) < nodes, "there is no node {after}");
             begins[before as usize + 1] += 1;
         }
@@ -76,8 +84,8 @@ impl Shape {
             begins[node + 1] += begins[node];
         }
         let mut next = begins.clone();
-        let mut successors = vec![0u32; edges.len()];
-        for &(before, after) in edges {
+        let mut successors = vec![0u32; begins[nodes] as usize];
+        for (before, after) in edges() {
             let at = &mut next[before as usize];
             successors[*at as usize] = after;
             *at += 1;

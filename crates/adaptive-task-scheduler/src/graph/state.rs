@@ -21,10 +21,10 @@
 
 use super::{
     arena::{Arena, Place},
-    plan::{Memory, Planned},
+    plan::{Memory, Planned, Way},
     policy::OnFailure,
     progress::{End, Progress, Stop},
-    ranks::{Ranks, kind},
+    ranks::kind,
     report::NodeError,
     work::Items,
 };
@@ -52,11 +52,9 @@ use std::{
 /// One run. Public only as a part of sealed traits.
 pub struct State {
     pub(super) plan: Arc<Planned>,
-    pub(super) ranks: Arc<Ranks>,
+    pub(super) way: Way,
     pub(super) scheduler: Scheduler,
     pub(super) on_failure: OnFailure,
-    /// All nodes are measured.
-    pub(super) is_young: bool,
     pub(super) begun: Instant,
     pub(super) arena: Arena,
     pub(super) desk: Mutex<Desk>,
@@ -122,19 +120,12 @@ pub(super) struct Due {
 }
 
 impl State {
-    pub(super) fn new(
-        plan: Arc<Planned>,
-        ranks: Arc<Ranks>,
-        scheduler: &Scheduler,
-        on_failure: OnFailure,
-        is_young: bool,
-    ) -> Self {
+    pub(super) fn new(plan: Arc<Planned>, scheduler: &Scheduler, on_failure: OnFailure) -> Self {
         let Memory { arena, progress } = plan.memory();
         Self {
-            ranks,
+            way: plan.begin_run(),
             scheduler: scheduler.clone(),
             on_failure,
-            is_young,
             begun: Instant::now(),
             arena,
             desk: Mutex::new(Desk {
@@ -176,7 +167,7 @@ impl State {
     }
 
     pub(super) fn is(&self, node: u32, kind: u8) -> bool {
-        self.ranks.is(node, kind)
+        self.way.ranks.is(node, kind)
     }
 
     pub(super) fn may_lack(&self) -> bool {
@@ -186,7 +177,7 @@ impl State {
     /// Begins with what runs after nothing.
     pub(super) fn begin(self: &Arc<Self>) {
         let mut desk = self.desk.lock();
-        desk.progress.begin(&self.plan.shape, &self.ranks);
+        desk.progress.begin(&self.plan.shape, &self.way.ranks);
         self.leave(desk);
     }
 
@@ -214,7 +205,8 @@ impl State {
             // Before anything that runs after it is released.
             self.has_skipped.store(true, Relaxed);
         }
-        desk.progress.end(&self.plan.shape, &self.ranks, node, end);
+        desk.progress
+            .end(&self.plan.shape, &self.way.ranks, node, end);
         match end {
             End::Failed if self.on_failure != OnFailure::KeepGoing => {
                 self.stop_at(desk, Stop::ButAnyway);
@@ -240,7 +232,7 @@ impl State {
             return;
         }
         self.is_stopped.store(true, Relaxed);
-        desk.progress.stop(&self.plan.shape, &self.ranks, stop);
+        desk.progress.stop(&self.plan.shape, &self.way.ranks, stop);
         // Items that have not begun are not begun any more.
         let nodes: Vec<u32> = desk.expanded.keys().copied().collect();
         for node in nodes {
@@ -264,7 +256,7 @@ impl State {
         expansion.next = items;
         expansion.error.get_or_insert(error);
         let is_over = expansion.left == 0;
-        desk.progress.withdraw(&self.ranks, node);
+        desk.progress.withdraw(&self.way.ranks, node);
         if is_over && let Some(Expansion { error, .. }) = desk.expanded.remove(&node) {
             self.note_end(desk, node, Err(error.unwrap_or(NodeError::Cancelled)));
         }
@@ -288,13 +280,17 @@ impl State {
         };
         let wanted = self.wanted(desk);
         if wanted > 0
-            && let Some(first) = desk.progress.first(&self.ranks)
+            && let Some(first) = desk.progress.first(&self.way.ranks)
         {
             desk.workers += wanted;
             due.hire = vec![first; wanted];
         }
         if desk.progress.is_finished() && desk.took.is_none() {
-            desk.took = Some(self.begun.elapsed());
+            let took = self.begun.elapsed();
+            desk.took = Some(took);
+            if desk.progress.counts().done as usize == self.plan.names.len() {
+                self.plan.end_run(&self.way, took);
+            }
             due.is_finished = true;
         }
         due
@@ -309,9 +305,12 @@ impl State {
             return 0;
         }
         let is_served = desk.workers > desk.at_length;
-        let first = desk.progress.first(&self.ranks);
+        let first = desk.progress.first(&self.way.ranks);
         if is_served && first.is_some_and(|first| self.is(first, kind::SHORT)) {
-            return self.ranks.wanted_for_short(ready).min(free);
+            return match self.way.is_alone {
+                true => 0,
+                false => self.way.ranks.wanted_for_short(ready).min(free),
+            };
         }
         ready.min(free)
     }

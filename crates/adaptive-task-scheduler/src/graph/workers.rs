@@ -7,10 +7,10 @@
 //! followed by that one without a visit; this hides nothing, since nobody else could run it.
 //!
 //! Should a node that was short be long for once, what was taken with it waits for it. The
-//! worker sees this by the scheduler's clock, and has all nodes measured in the next run.
+//! worker sees this by the scheduler's clock, and has these nodes measured in the next run.
 //!
 //! A worker gives way to more important work of the lane between two visits. It measures
-//! nodes that are long or not known yet, and every [`SPARSE`]th handful of short ones.
+//! nodes that are long or not known yet, and one node of every [`SPARSE`]th handful of short ones.
 
 use super::{
     learned::Sample,
@@ -41,8 +41,8 @@ const HANDFUL: usize = 16;
 /// How many nodes are done without a visit to the desk, at most.
 const DONE: usize = 64;
 
-/// Of so many handfuls of short nodes one is measured.
-const SPARSE: u32 = 64;
+/// In one of so many handfuls of short nodes the first is measured.
+const SPARSE: u32 = 8;
 
 /// A handful of short nodes that takes more than so many ticks was none, or the kernel let
 /// others run for longer than it usually does.
@@ -119,7 +119,7 @@ impl State {
             None => self.desk.lock(),
             Some((node, end)) => self.note_item(node, end),
         };
-        let (shape, ranks) = (&self.plan.shape, &self.ranks);
+        let (shape, ranks) = (&self.plan.shape, &self.way.ranks);
         for (node, is_followed) in hand.done.drain(..) {
             desk.progress.done(shape, ranks, node, is_followed);
         }
@@ -143,48 +143,53 @@ impl State {
     }
 
     fn take_up(&self, desk: &mut Desk, hand: &mut Hand) {
-        let Some(first) = desk.progress.first(&self.ranks) else {
+        let Some(first) = desk.progress.first(&self.way.ranks) else {
             return;
         };
         if !self.is(first, kind::SHORT) {
             desk.at_length += 1;
             hand.is_at_length = true;
-            desk.progress.take(&self.ranks);
+            desk.progress.take(&self.way.ranks);
             hand.job = Some(match self.is(first, kind::SPECIAL) {
                 true => self.part(desk, first),
                 false => Job::Node(first),
             });
             return;
         }
-        if self.ranks.are_tiny() && desk.workers - desk.at_length > 1 {
+        if self.way.is_alone && desk.workers - desk.at_length > 1 {
             // Two would only get into each other's way.
             return;
         }
-        let share = desk.progress.ready() / (2 * desk.workers);
-        let handful = share.clamp(1, HANDFUL);
+        let handful = match self.way.is_alone {
+            true => HANDFUL,
+            // Some are left for others.
+            false => (desk.progress.ready() / (2 * desk.workers)).clamp(1, HANDFUL),
+        };
         desk.progress
-            .take_some(&self.ranks, kind::SHORT, handful, &mut hand.todo);
+            .take_some(&self.way.ranks, kind::SHORT, handful, &mut hand.todo);
     }
 
     /// Runs short nodes.
     fn run_short(self: &Arc<Self>, hand: &mut Hand) {
-        let is_measured = self.is_young || hand.handfuls.is_multiple_of(SPARSE);
+        let mut is_measured = self.way.is_young || hand.handfuls.is_multiple_of(SPARSE);
         hand.handfuls = hand.handfuls.wrapping_add(1);
         let tick = self.scheduler.core().tick();
         let mut todo = std::mem::take(&mut hand.todo);
-        for node in todo.drain(..) {
+        for &node in &todo {
             if self.is_stopped.load(Relaxed) {
                 self.put_back(node);
             } else if is_measured {
+                is_measured = self.way.is_young;
                 self.run(node, hand);
             } else {
                 self.run_on(node, hand);
             }
         }
-        hand.todo = todo;
         if self.scheduler.core().tick().wrapping_sub(tick) > LATE {
-            self.plan.doubt();
+            self.plan.doubt(&todo);
         }
+        todo.clear();
+        hand.todo = todo;
     }
 
     /// Runs a short node, and those that follow it.
@@ -211,7 +216,8 @@ impl State {
             return None;
         };
         let is_alone = self.plan.shape.dependencies()[after as usize] == 1;
-        let is_short = self.ranks.is(after, kind::SHORT) && self.ranks.is(after, kind::WORKER);
+        let is_short =
+            self.way.ranks.is(after, kind::SHORT) && self.way.ranks.is(after, kind::WORKER);
         let may_run = !self.is_stopped.load(Relaxed) && !self.is(after, kind::SPECIAL);
         (is_alone && is_short && may_run).then_some(after)
     }
@@ -296,7 +302,7 @@ impl State {
         expansion.next += 1;
         let items = Arc::clone(&expansion.items);
         if expansion.next < items.len() {
-            desk.progress.offer(&self.ranks, node);
+            desk.progress.offer(&self.way.ranks, node);
         }
         Job::Item(node, items, item)
     }
@@ -333,7 +339,7 @@ impl State {
             expansion.next = first;
         }
         if lane == Lane::Cpu {
-            desk.progress.offer(&self.ranks, node);
+            desk.progress.offer(&self.way.ranks, node);
         }
         drop(desk);
         for item in 0..first {
@@ -390,7 +396,8 @@ impl State {
     /// A short node that was taken is not run.
     fn put_back(self: &Arc<Self>, node: u32) {
         let mut desk = self.desk.lock();
-        desk.progress.put_back(&self.plan.shape, &self.ranks, node);
+        desk.progress
+            .put_back(&self.plan.shape, &self.way.ranks, node);
         self.leave(desk);
     }
 
