@@ -116,10 +116,8 @@ impl ReplayOptions {
 
 /// Options of `ats run`.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "How it is run")]
 pub struct RunOptions {
-    #[command(flatten)]
-    pub choice: Choice,
-
     /// How many commands may run at once [default: the file's `jobs`, else the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
     pub jobs: Option<u16>,
@@ -147,6 +145,10 @@ pub struct RunOptions {
     /// Run again what is affected whenever an input or the file of tasks changes, until Ctrl-C
     #[arg(long, conflicts_with = "resume")]
     pub watch: bool,
+
+    // The headings of these do not end with them, so they come last.
+    #[command(flatten)]
+    pub choice: Choice,
 
     #[command(flatten)]
     pub looks: Looks,

@@ -18,20 +18,21 @@ pub const USUAL: [&str; 3] = ["ats.toml", "ats.yaml", "ats.yml"];
 
 /// Which file, and which of its tasks.
 #[derive(Args, Debug, Default)]
+#[command(next_help_heading = "What is run")]
 pub struct Choice {
     /// The file of tasks [default: ats.toml, ats.yaml or ats.yml, here or in a folder above]
     ///
     /// The first argument is the file if it ends in .toml, .yaml, .yml, .ninja or .json or has a
     /// `/` in it; otherwise it is a task.
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = None::<&'static str>)]
     pub first: Option<OsString>,
 
     /// Run only these tasks and what they need; patterns such as 'test*' are welcome [default: all]
-    #[arg(value_name = "TASK", add = ArgValueCandidates::new(task_names))]
+    #[arg(value_name = "TASK", help_heading = None::<&'static str>, add = ArgValueCandidates::new(task_names))]
     pub tasks: Vec<String>,
 
     /// Values for the file's variables: `-- --env prod`
-    #[arg(last = true, value_name = "ARGS")]
+    #[arg(last = true, value_name = "ARGS", help_heading = None::<&'static str>)]
     pub arguments: Vec<String>,
 
     /// The file of tasks; all other arguments are tasks then
@@ -49,6 +50,7 @@ pub struct Choice {
 
 /// Ways to look at what would be run, instead of running it.
 #[derive(Args, Debug, Default)]
+#[command(next_help_heading = "What is only looked at")]
 pub struct Looks {
     /// Print the order in which one job would run the tasks, and run nothing
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true,
