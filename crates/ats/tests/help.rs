@@ -72,3 +72,34 @@ fn names_of_tasks_are_completed() {
         answer.stderr
     );
 }
+
+#[test]
+fn the_readme_names_every_option_of_run() {
+    let readme = include_str!("../README.md");
+    let help = finish(ats(&["run", "--help"])).expect_code(0);
+    let options = help.stdout.lines().filter_map(|line| {
+        let option = line
+            .split_whitespace()
+            .find(|word| word.starts_with("--"))?;
+        let is_definition = line.starts_with("      --") || line.starts_with("  -");
+        is_definition.then(|| option.split(['[', '=']).next().unwrap_or(option).to_owned())
+    });
+    let missing: Vec<String> = options
+        .filter(|option| option != "--help" && !readme.contains(option.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "README.md lacks {missing:?}");
+}
+
+#[test]
+fn every_example_is_right() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let mut seen = 0;
+    for entry in fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            finish(ats(&["run", path.to_str().unwrap(), "--dry-run"])).expect_code(0);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3);
+}

@@ -320,5 +320,5 @@ fn tasks_keep_the_order_of_the_file_and_all_they_were_given() {
 #[test]
 fn the_sample_file_is_right() {
     let file = parsed(include_str!("../../examples/pipeline.toml"));
-    assert_eq!(file.tasks.len(), 8);
+    assert_eq!(file.tasks.len(), 12);
 }
