@@ -137,6 +137,31 @@ fn urgent_tasks_are_the_same_for_the_same_seed_and_wait_less_than_first_come() {
 }
 
 #[test]
+fn chosen_policies_are_in_the_table_alone_and_nothing_urgent_is_said_so() {
+    let place = Place::with("none", "");
+    let files = files(&place, &[workflow(&LONG_LAST)]);
+    let arguments = [
+        "--policy",
+        "perfect,depth",
+        "--cores",
+        "2",
+        "--urgent",
+        "1/h",
+    ];
+    let run = lab(&arguments, &files).expect_code(0).expect_plain();
+    let expected = "\
+Virtual time: identical workers with one task each, never interrupted; no transfers,
+and nobody slows anybody down. Makespan over max(critical path, work over cores).
+
+2 cores                tasks    bound    depth  perfect
+run-0                      4   6.00 s    1.333    1.000
+geometric mean             1 workflow    1.333    1.000
+no urgent task arrived until the bound; give a higher rate
+";
+    assert_eq!(run.stdout, expected);
+}
+
+#[test]
 fn what_belongs_to_real_time_is_refused_in_virtual_time() {
     let run = lab(&["--virtual", "--speed", "2", "x.json"], &[]).expect_code(2);
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);

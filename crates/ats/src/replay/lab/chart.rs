@@ -116,7 +116,8 @@ impl Chart<'_> {
         for (policy, number) in comparison.policies.iter().zip(numbers) {
             let above = number.unwrap_or(1.0) - 1.0;
             let bar = self.bar(above / (most - 1.0).max(1e-9), cells);
-            writeln!(f, "{:<14} {:>5.1} % {bar}", policy.name(), above * 100.0)?;
+            let line = format!("{:<14} {:>5.1} % {bar}", policy.name(), above * 100.0);
+            writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }

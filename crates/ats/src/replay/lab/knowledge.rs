@@ -41,10 +41,12 @@ impl Knowledge {
         }
     }
 
-    /// Believes what a record says was expected before it.
+    /// Believes what a record says was expected before it. It counts for the classes, too, so that
+    /// what was not expected is seen beside what was.
     pub fn believe(&mut self, nodes: &[Node<'_>]) {
         for node in nodes {
             if let Some(expected) = node.expected {
+                self.record(node.class, node.class, None, expected);
                 let samples = Samples::new(TRUSTED, expected, Duration::ZERO);
                 self.durations.restore_node(node.name, samples);
             }
@@ -150,6 +152,18 @@ mod tests {
         knowledge.record("c", "c 1", None, 9 * SECOND);
         assert_eq!(knowledge.expected(&node("d", "d 1"), None), 9 * SECOND);
         assert_eq!(knowledge.expected(&node("a", "a 2"), None), SECOND);
+    }
+
+    #[test]
+    fn what_was_expected_is_believed_and_the_unexpected_seen_beside_it() {
+        let expected = Node {
+            expected: Some(5 * SECOND),
+            ..node("a", "a 1")
+        };
+        let mut knowledge = Knowledge::default();
+        knowledge.believe(&[expected, node("b", "b")]);
+        assert_eq!(knowledge.expected(&expected, None), 5 * SECOND);
+        assert_eq!(knowledge.expected(&node("b", "b"), None), 5 * SECOND);
     }
 
     #[test]

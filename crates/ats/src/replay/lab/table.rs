@@ -84,6 +84,9 @@ impl fmt::Display for Table<'_> {
         for summary in self.summaries {
             self.machine(f, summary)?;
         }
+        if let Some(known) = self.known() {
+            writeln!(f, "\n{known}")?;
+        }
         for note in self.notes {
             writeln!(f, "note: {note}")?;
         }
@@ -121,8 +124,32 @@ impl Table<'_> {
             .any(|one| one.urgent_wait_p99.is_some())
         {
             self.urgent(f, summary)?;
+        } else if self
+            .of_machine(summary)
+            .any(|(row, _)| row.urgent.is_some())
+        {
+            writeln!(
+                f,
+                "no urgent task arrived until the bound; give a higher rate"
+            )?;
         }
         Ok(())
+    }
+
+    /// How much there was to learn from; of no interest if nothing learns.
+    fn known(&self) -> Option<String> {
+        let is_learned = |overall: &Overall| overall.policy == Policy::Learned;
+        let summary = self.summaries.first()?;
+        summary.policies.iter().find(|one| is_learned(one))?;
+        let of = self.of_machine(summary).count();
+        let known = self
+            .of_machine(summary)
+            .filter(|(row, _)| row.learned_from > 0);
+        let known = known.count();
+        let files = text::count(of, "file");
+        Some(format!(
+            "learned: {known} of {files} had other runs of the same workflow to learn from"
+        ))
     }
 
     fn of_machine(&self, summary: &Summary) -> impl Iterator<Item = (&Row, &String)> {
