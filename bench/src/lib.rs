@@ -54,6 +54,7 @@ fn measure(options: &Options) -> ExitCode {
     for group in groups::chosen(&options.groups) {
         let rows = group.rows_named(options.row.as_deref());
         if rows.is_empty() {
+            say_why_nothing_is_there(&group);
             continue;
         }
         if let Err(reason) = (group.prepare)() {
@@ -73,5 +74,12 @@ fn measure(options: &Options) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// A group that lacks what it needs here says so in its notes.
+fn say_why_nothing_is_there(group: &plan::Group) {
+    if group.rows_named(None).is_empty() {
+        (group.notes)().iter().for_each(|note| eprintln!("{note}"));
     }
 }

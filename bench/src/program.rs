@@ -10,6 +10,11 @@ use std::{
 /// The folder of this workspace, where it was when this program was built.
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
+/// A path that is given as it is seen from this workspace.
+pub(crate) fn from_here(path: &str) -> PathBuf {
+    Path::new(HERE).join(path)
+}
+
 /// The project's command line program.
 pub(crate) fn ats() -> Result<PathBuf, String> {
     built("../Cargo.toml", "ats", "ats")
@@ -18,7 +23,7 @@ pub(crate) fn ats() -> Result<PathBuf, String> {
 /// Has Cargo build a program of this repository in release mode, which does
 /// nothing where it is built already, and gives its path.
 pub(crate) fn built(manifest: &str, package: &str, name: &str) -> Result<PathBuf, String> {
-    let manifest = Path::new(HERE).join(manifest);
+    let manifest = from_here(manifest);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--release", "--quiet", "--message-format=json"])

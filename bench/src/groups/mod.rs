@@ -11,6 +11,7 @@ mod overload;
 mod runner;
 mod stuck;
 mod stutter;
+mod workflows;
 
 use crate::plan::Group;
 
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Vec<Group> {
         mixed::group(),
         overload::group(),
         graphs::group(),
+        workflows::group(),
         live::group(),
         runner::group(),
         locks::group(),
@@ -66,7 +68,7 @@ mod tests {
                 .map(|group| group.letter)
                 .collect()
         };
-        assert_eq!(letters(&[]), "ABCDEFGHJKM");
+        assert_eq!(letters(&[]), "ABCDEFGHIJKM");
         assert_eq!(letters(&['D', 'A']), "AD");
     }
 }
