@@ -140,8 +140,11 @@ impl Report {
         let Some(logs) = &mut self.logs else { return };
         let kept = match event {
             Event::Started { task, attempt, .. } => {
-                let name = &self.state.tasks().get(number(*task)).name;
-                logs.started(*task, name, *attempt)
+                let known = self.state.tasks().get(number(*task));
+                match known.gathers {
+                    true => Ok(()),
+                    false => logs.started(*task, &known.name, *attempt),
+                }
             }
             Event::Output { task, bytes } => logs.printed(*task, bytes),
             Event::Ended { task, .. } => {

@@ -30,9 +30,10 @@ impl Logs {
     /// The directory cannot be made or written to.
     pub fn open(parent: &Path) -> io::Result<Self> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let name = format!("{}-{}", now.replace(':', "-"), std::process::id());
+        let moment = format!("{}-{}", now.replace(':', "-"), std::process::id());
+        fs::create_dir_all(parent)?;
+        let name = make_new(parent, &moment)?;
         let directory = parent.join(&name);
-        fs::create_dir_all(&directory)?;
         point_to(&name, &parent.join("latest"));
         Ok(Logs {
             directory,
@@ -79,6 +80,21 @@ impl Logs {
     /// A task is over.
     pub fn ended(&mut self, task: usize) {
         self.open.remove(&task);
+    }
+}
+
+/// A directory that was not there; with `--watch` two runs may begin in one second.
+fn make_new(parent: &Path, moment: &str) -> io::Result<String> {
+    let mut name = moment.to_owned();
+    let mut number = 1;
+    loop {
+        match fs::create_dir(parent.join(&name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number += 1;
+                name = format!("{moment}-{number}");
+            }
+            made => return made.map(|()| name),
+        }
     }
 }
 
@@ -146,6 +162,13 @@ mod tests {
             assert!(seen.insert(file.clone()), "{file} twice");
         }
         assert!(file_name(&"x".repeat(5_000)).len() < 255);
+    }
+
+    #[test]
+    fn two_runs_that_begin_at_once_stay_apart() {
+        let parent = tempfile::tempdir().unwrap();
+        let [one, other] = [(); 2].map(|()| Logs::open(parent.path()).unwrap());
+        assert_ne!(one.directory(), other.directory());
     }
 
     #[test]

@@ -20,7 +20,10 @@ const NAMES: usize = 5;
 #[must_use]
 pub fn line(state: &State, event: &Event, live: bool) -> Option<String> {
     let name = |task: usize| state.tasks().name(number(task));
+    let gathers = |task: usize| state.tasks().get(number(task)).gathers;
     let line = match event {
+        // What only gathers others is nothing that runs.
+        Event::Started { task, .. } | Event::Ended { task, .. } if gathers(*task) => return None,
         Event::Started {
             task, attempt: 1, ..
         } if !live => format!("start   {}", name(*task)),

@@ -126,7 +126,6 @@ impl State {
 
     /// An attempt begins.
     fn started(&mut self, task: u32, at: Duration) {
-        let lane = self.tasks.get(task).lane;
         let ends = self
             .tasks
             .get(task)
@@ -139,7 +138,7 @@ impl State {
         course.attempts.push(Attempt {
             stretch: Stretch::since(at),
             ending: None,
-            row: self.rows.take(lane),
+            row: self.rows.take(self.tasks.get(task)),
         });
         course.phase = Phase::Running;
         self.ready.remove(&task);
@@ -215,7 +214,7 @@ impl State {
         {
             last.stretch.to = Some(at);
             last.ending = Some(ending);
-            self.rows.give_back(self.tasks.get(task).lane, last.row);
+            self.rows.give_back(self.tasks.get(task), last.row);
         }
     }
 

@@ -6,7 +6,7 @@ use adaptive_task_scheduler::Priority;
 use adaptive_task_scheduler::graph::{Durations, Shape};
 
 use super::guess::{Guess, guesses};
-use crate::taskfile::model::{Lane, Task, TaskFile};
+use crate::taskfile::model::{Action, Lane, Task, TaskFile};
 
 /// A task before it runs.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Known {
     pub effective: Priority,
     /// Which kind of place it takes.
     pub lane: Lane,
+    /// Whether it only gathers what it needs, and takes no place at all.
+    pub gathers: bool,
     /// How long it will probably take.
     pub guess: Guess,
     /// How long the longest path is that begins with it, itself included.
@@ -65,6 +67,7 @@ impl Tasks {
             priority: task.priority,
             effective: effective[place],
             lane: task.lane,
+            gathers: task.action == Action::Nothing && task.condition.is_none(),
             guess: guesses[place],
             tail: tails[place],
         });

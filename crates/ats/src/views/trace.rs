@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::course::{Attempt, Course, Phase};
 use super::json::lane;
-use super::rows::FIRST_WAITING;
+use super::rows::{FIRST_WAITING, FIRST_WITHOUT};
 use super::state::State;
 use crate::runner::ending::Ending;
 
@@ -135,9 +135,10 @@ fn thread(row: u32) -> u32 {
 }
 
 fn row_name(row: u32) -> String {
-    match row.checked_sub(FIRST_WAITING) {
-        None => format!("place {}", row + 1),
-        Some(waiting) => format!("waiting place {}", waiting + 1),
+    match row {
+        0..FIRST_WAITING => format!("place {}", row + 1),
+        FIRST_WAITING..FIRST_WITHOUT => format!("waiting place {}", row - FIRST_WAITING + 1),
+        FIRST_WITHOUT.. => "without a place".to_owned(),
     }
 }
 
