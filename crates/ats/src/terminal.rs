@@ -73,6 +73,8 @@ pub struct LiveArea {
     /// How many columns each line on the screen takes.
     shown: Vec<usize>,
     last: String,
+    /// Whole lines that are to be printed together; only where nothing is redrawn.
+    held: Option<String>,
 }
 
 impl LiveArea {
@@ -87,6 +89,28 @@ impl LiveArea {
             colours: wants_colours(),
             shown: Vec::new(),
             last: String::new(),
+            held: None,
+        }
+    }
+
+    /// Holds whole lines back until [`LiveArea::let_go`], since printing them one by one costs more.
+    /// Where lines are redrawn there is no such hurry.
+    pub fn hold(&mut self) {
+        if !self.live {
+            self.held = Some(String::new());
+        }
+    }
+
+    /// Prints what was held back, and holds nothing back any more.
+    pub fn let_go(&mut self) {
+        self.print_held();
+        self.held = None;
+    }
+
+    fn print_held(&mut self) {
+        if let Some(held) = self.held.as_mut().filter(|held| !held.is_empty()) {
+            put(held, self.colours);
+            held.clear();
         }
     }
 
@@ -127,8 +151,9 @@ impl LiveArea {
         put(&frame, self.colours);
     }
 
-    /// Takes the lines away, so that whole lines can be printed.
+    /// Takes the lines away, so that something else can be printed, and prints what was held back.
     pub fn clear(&mut self) {
+        self.print_held();
         if !self.shown.is_empty() {
             put(&format!("{}\x1b[J", self.back_to_top()), true);
             self.shown.clear();
@@ -144,6 +169,11 @@ impl LiveArea {
 
     /// Prints whole lines on stderr, above the area.
     pub fn print(&mut self, text: &str) {
+        if let Some(held) = &mut self.held {
+            held.push_str(text);
+            held.push('\n');
+            return;
+        }
         self.clear();
         put(&format!("{text}\n"), self.colours);
     }

@@ -77,15 +77,18 @@ pub(super) fn round(
     );
     let mut drawn = Instant::now();
     run.act();
+    run.deliver();
     while !run.is_finished() {
         run.attend(signals);
         run.act();
+        run.deliver();
         if drawn.elapsed() >= REDRAW {
             run.report.draw();
             drawn = Instant::now();
         }
     }
     let signal = clear_up(&mut run, signals);
+    run.deliver();
     let done = run.take_done();
     Ok(Round {
         exit: report.finish(signal),

@@ -2,8 +2,8 @@
 //!
 //! One file for each run, in the cache directory of the file of tasks; only added to. Each line
 //! begins with a checksum of the rest, which is a JSON object; the first one says which run it is.
-//! A line is handed to the system before anything that needs the task starts, which is
-//! enough against the death of this process, if not against that of the machine. A line that is
+//! A line is handed to the system before anything that needs the task starts, and before this process
+//! sleeps, which is enough against its death, if not against that of the machine. A line that is
 //! torn or damaged ends what can be believed; it is cut off before more is added.
 //!
 //! The file is locked as long as its run goes on.
@@ -47,6 +47,8 @@ struct Done {
 pub struct Journal {
     file: File,
     run: String,
+    /// Lines that the system has not been handed.
+    lines: String,
 }
 
 /// What a journal tells of a run that is over.
@@ -94,12 +96,17 @@ impl Journal {
         }
         let (run, file) = create(directory)?;
         lock(&file)?;
-        let mut journal = Journal { file, run };
+        let mut journal = Journal {
+            file,
+            run,
+            lines: String::new(),
+        };
         journal.add(&Beginning {
             version: VERSION,
             run: journal.run.clone(),
             of: source.to_string_lossy().into_owned(),
-        })?;
+        });
+        journal.flush()?;
         Ok(journal)
     }
 
@@ -110,20 +117,31 @@ impl Journal {
     }
 
     /// A task is done.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be written.
-    pub fn done(&mut self, name: &str, fingerprint: &str) -> io::Result<()> {
+    pub fn done(&mut self, name: &str, fingerprint: &str) {
         self.add(&Done {
             done: name.to_owned(),
             fingerprint: fingerprint.to_owned(),
-        })
+        });
     }
 
-    fn add(&mut self, what: &impl Serialize) -> io::Result<()> {
-        let text = serde_json::to_string(what).map_err(io::Error::other)?;
-        self.file.write_all(line(&text).as_bytes())
+    fn add(&mut self, what: &impl Serialize) {
+        // Text in a struct has a form in JSON.
+        let text = serde_json::to_string(what).unwrap_or_default();
+        self.lines.push_str(&line(&text));
+    }
+
+    /// Hands all lines to the system, so that they survive this process.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let written = self.file.write_all(self.lines.as_bytes());
+        self.lines.clear();
+        written
     }
 }
 
@@ -168,6 +186,7 @@ impl Past {
             journal: Journal {
                 file,
                 run: run.clone(),
+                lines: String::new(),
             },
             run,
         })
@@ -258,8 +277,9 @@ mod tests {
     fn what_was_done_is_known_afterwards_even_if_the_last_line_is_torn() {
         let place = tempfile::tempdir().unwrap();
         let mut written = Journal::begin(place.path(), Path::new("ats.toml")).unwrap();
-        written.done("one", "1").unwrap();
-        written.done("two\n\"quoted\"", "2").unwrap();
+        written.done("one", "1");
+        written.done("two\n\"quoted\"", "2");
+        written.flush().unwrap();
         drop(written);
         let path = journal(place.path());
         let whole = fs::read(&path).unwrap();
@@ -269,7 +289,8 @@ mod tests {
             assert_eq!(past(place.path()).done.len(), 1, "{torn} bytes less");
         }
         let mut again = past(place.path()).go_on();
-        again.done("three", "3").unwrap();
+        again.done("three", "3");
+        again.flush().unwrap();
         drop(again);
         let mut done: Vec<String> = past(place.path()).done.into_keys().collect();
         done.sort();
@@ -281,8 +302,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let mut written = Journal::begin(place.path(), Path::new("ats.toml")).unwrap();
         for task in ["one", "two", "three"] {
-            written.done(task, "").unwrap();
+            written.done(task, "");
         }
+        written.flush().unwrap();
         drop(written);
         let path = journal(place.path());
         let damaged = fs::read_to_string(&path).unwrap().replace("two", "owt");

@@ -27,6 +27,8 @@ pub struct Memory {
     pub(super) looks: Option<Looks>,
     /// Of each task, whether it was done before the run was resumed.
     pub(super) done: Vec<bool>,
+    /// Tasks whose lines the journal has not handed to the system.
+    unwritten: Vec<usize>,
     /// What worked in the round before, if this is one of several.
     before: HashMap<String, String>,
     /// What has worked in this one, if there may be another.
@@ -64,6 +66,7 @@ impl Memory {
             journal,
             looks: looks(file, directory, force, signals)?,
             done,
+            unwritten: Vec::new(),
             before: before.map(|round| round.done.clone()).unwrap_or_default(),
             now: before.map(|_| HashMap::new()),
         })
@@ -79,16 +82,39 @@ impl Memory {
         self.done.get(task as usize) == Some(&true)
     }
 
-    pub(super) fn write_down(&mut self, task: &Task) {
+    /// A task has worked.
+    pub(super) fn write_down(&mut self, place: usize, task: &Task) {
         let fingerprint = fingerprint(task);
-        if let Some(journal) = &mut self.journal
-            && journal.done(&task.name, &fingerprint).is_err()
-        {
-            // A journal with a gap is not worth having.
-            self.journal = None;
+        if let Some(journal) = &mut self.journal {
+            journal.done(&task.name, &fingerprint);
+            self.unwritten.push(place);
         }
         if let Some(now) = &mut self.now {
             now.insert(task.name.clone(), fingerprint);
+        }
+    }
+
+    /// Before a task starts it is written down that what it needs is done.
+    pub(super) fn write_down_before(&mut self, task: &Task) {
+        if self
+            .unwritten
+            .iter()
+            .any(|place| task.needs.contains(place))
+        {
+            self.flush();
+        }
+    }
+
+    /// Hands all that was written down to the system.
+    pub(super) fn flush(&mut self) {
+        self.unwritten.clear();
+        if self
+            .journal
+            .as_mut()
+            .is_some_and(|journal| journal.flush().is_err())
+        {
+            // A journal with a gap is not worth having.
+            self.journal = None;
         }
     }
 

@@ -111,6 +111,15 @@ impl Report {
         self.stream.is_some() || self.logs.is_some()
     }
 
+    /// Takes in several things that have happened, and prints what is worth it, at once if it can.
+    pub fn take_all(&mut self, notes: impl Iterator<Item = Note>) {
+        self.area.hold();
+        for note in notes {
+            self.take(note);
+        }
+        self.area.let_go();
+    }
+
     /// Takes in what has happened, and prints what is worth it.
     pub fn take(&mut self, mut note: Note) {
         let shown = self.area.is_shown();

@@ -46,6 +46,8 @@ pub struct Run<'a> {
     pub(super) stop: Stop,
     pub(super) buffer: Vec<u8>,
     pub(super) memory: Memory,
+    /// What was not yet handed over.
+    notes: Vec<Note>,
     starter: Starter,
     begin: Instant,
     after_failure: AfterFailure,
@@ -75,6 +77,7 @@ impl<'a> Run<'a> {
             stop: Stop::default(),
             buffer: vec![0; 64 << 10],
             memory,
+            notes: Vec::new(),
             starter: Starter::default(),
             begin: Instant::now(),
             after_failure,
@@ -89,7 +92,14 @@ impl<'a> Run<'a> {
 
     pub(super) fn tell(&mut self, event: Event) {
         let at = self.begin.elapsed();
-        self.report.take(Note { at, event });
+        self.notes.push(Note { at, event });
+    }
+
+    /// Hands over what has happened, to be shown and written down. That is done when all that can
+    /// start has been started, so that no command waits for it.
+    pub fn deliver(&mut self) {
+        self.memory.flush();
+        self.report.take_all(self.notes.drain(..));
     }
 
     /// Whether every task is over or will never run.
@@ -233,6 +243,7 @@ impl<'a> Run<'a> {
 
     /// Starts a process for a task; if that fails the task has failed.
     fn spawn(&mut self, task: u32, action: &model::Action) -> Option<Attempt> {
+        self.memory.write_down_before(self.task(task));
         let Task {
             env,
             directory,
@@ -368,7 +379,8 @@ impl<'a> Run<'a> {
     fn skip(&mut self, task: u32, why: Skip) {
         self.jobs.remove(&task);
         if why != Skip::Resumed {
-            self.memory.write_down(&self.tasks[task as usize]);
+            self.memory
+                .write_down(task as usize, &self.tasks[task as usize]);
         }
         self.tell(Event::Skipped {
             task: task as usize,
@@ -385,7 +397,8 @@ impl<'a> Run<'a> {
         let is_failure = !matches!(ending, Ending::Success | Ending::Stopped);
         let end = match ending {
             Ending::Success => {
-                self.memory.write_down(&self.tasks[task as usize]);
+                self.memory
+                    .write_down(task as usize, &self.tasks[task as usize]);
                 End::Done
             }
             _ => End::Failed,
