@@ -198,12 +198,12 @@ fn with_preempt_an_unimportant_task_stands_still_meanwhile() {
     let tasks = URGENT.replace("[tasks.usual]", "[tasks.usual]\npriority = \"free\"")
         + r#"
 [tasks.urgent]
-run = "cut -d' ' -f3 /proc/$(cat slow)/stat; touch finish"
+run = "until grep -q ') T' /proc/$(cat slow)/stat; do sleep 0.01; done; echo stands; touch finish"
 needs = ["arrival"]
 priority = "monitoring"
 "#;
     let (run, _) = run(&tasks, &["-j1", "--preempt"]);
-    assert_eq!(run.stdout, "T\nslow\nusual\n");
+    assert_eq!(run.stdout, "stands\nslow\nusual\n");
     run.expect_code(0);
 }
 
