@@ -180,8 +180,9 @@ impl Report {
         self.state.output(output)
     }
 
-    /// Takes the output of a node out of the report; `None` as for [`get`](Self::get), and
-    /// while somebody keeps a [`Shared`](super::Shared) value of this run.
+    /// Takes the output of a node out of the report; `None` as for [`get`](Self::get), while
+    /// somebody keeps a [`Shared`](super::Shared) value of this run, and while a closure goes
+    /// on that was given up at its time-out.
     pub fn take<T: Send + Sync + 'static>(&mut self, output: &Output<T>) -> Option<T> {
         if output.graph != self.state.plan.graph {
             return None;

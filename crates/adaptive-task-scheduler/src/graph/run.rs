@@ -154,18 +154,14 @@ impl Future for Run {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Report> {
         let state = &self.0;
-        let before = state.waiter.lock().replace(cx.waker().clone());
-        drop(before);
         let _put_off = PutOff::begin();
         loop {
             let polled = state.group.lock().poll_next(cx);
-            if state.desk.lock().progress.is_finished() {
-                return Poll::Ready(Report::new(state));
-            }
             match polled {
                 Poll::Ready(Some(ended)) => drop(ended),
-                // Whoever ends the last node wakes.
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                // Who starts a task is one of them, so none is left to be started.
+                Poll::Ready(None) => return Poll::Ready(Report::new(state)),
+                Poll::Pending => return Poll::Pending,
             }
         }
     }

@@ -27,7 +27,7 @@ pub struct Retries {
 impl Retries {
     /// So many attempts after the first, the next one 100 ms after the first failed, then
     /// after twice as long each time, up to 30 s.
-    pub fn new(count: u32) -> Self {
+    pub const fn new(count: u32) -> Self {
         Self {
             count,
             backoff: Duration::from_millis(100),
@@ -36,13 +36,13 @@ impl Retries {
     }
 
     /// How long after its first failure a node is tried again. Doubles each time.
-    pub fn backoff(mut self, first: Duration) -> Self {
+    pub const fn backoff(mut self, first: Duration) -> Self {
         self.backoff = first;
         self
     }
 
     /// The longest time between a failure and the next attempt.
-    pub fn at_most(mut self, longest: Duration) -> Self {
+    pub const fn at_most(mut self, longest: Duration) -> Self {
         self.at_most = longest;
         self
     }

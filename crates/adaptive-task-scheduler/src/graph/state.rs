@@ -13,11 +13,13 @@
 //!    ready than there are workers for hires one, if that is worth it.
 //! 3. Other nodes become [tasks of their own](super::apart), begun by whoever released
 //!    them, after the desk is unlocked.
-//! 4. Whoever ends the last node wakes who awaits the run.
+//! 4. A worker or task that starts another does so before it ends itself. So when none of
+//!    the group is left, all nodes have ended; who awaits the run is woken by that, and
+//!    nobody else uses the values any more but who keeps a [`Shared`](super::Shared).
 //!
-//! No code of users runs while the desk is locked. A worker or task that starts another
-//! does so before it ends itself. One that is dropped without having run (the scheduler is
-//! ending) stops the run, so that nothing is started from its destructor.
+//! No code of users runs while the desk is locked. A worker or task that is dropped without
+//! having run (the scheduler is ending) stops the run, so that nothing is started from its
+//! destructor.
 
 use super::{
     arena::{Arena, Place},
@@ -35,7 +37,6 @@ use crate::{
     primitives::{Mutex, MutexGuard},
     priority::Priority,
     put_off::PutOff,
-    quietly::quietly,
     scheduler::Scheduler,
 };
 use std::{
@@ -45,7 +46,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::Waker,
     time::{Duration, Instant},
 };
 
@@ -63,7 +63,6 @@ pub struct State {
     /// A node may lack an input without anybody having failed.
     has_skipped: AtomicBool,
     pub(super) group: Mutex<TaskGroup<()>>,
-    pub(super) waiter: Mutex<Option<Waker>>,
 }
 
 /// What changes, under one lock.
@@ -115,7 +114,6 @@ pub(super) struct Due {
     apart: Vec<u32>,
     /// The best ready node of each worker to be hired.
     hire: Vec<u32>,
-    is_finished: bool,
     is_to_cancel: bool,
 }
 
@@ -140,7 +138,6 @@ impl State {
             is_stopped: AtomicBool::new(false),
             has_skipped: AtomicBool::new(false),
             group: Mutex::new(scheduler.group()),
-            waiter: Mutex::default(),
             plan,
         }
     }
@@ -291,7 +288,6 @@ impl State {
             if desk.progress.counts().done as usize == self.plan.names.len() {
                 self.plan.end_run(&self.way, took);
             }
-            due.is_finished = true;
         }
         due
     }
@@ -325,11 +321,6 @@ impl State {
         }
         for node in due.hire {
             self.hire(node);
-        }
-        if due.is_finished
-            && let Some(waker) = self.waiter.lock().take()
-        {
-            quietly(|| waker.wake());
         }
     }
 
