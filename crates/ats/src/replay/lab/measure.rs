@@ -105,11 +105,16 @@ impl Outcome {
     }
 }
 
-/// The smallest of these sorted times that so many percent do not exceed.
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    nearest_rank(sorted, percent)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
+/// The smallest of these sorted ones that so many percent of them do not exceed.
+fn nearest_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let rank = (sorted.len() * percent).div_ceil(100);
-    let time = sorted.get(rank.saturating_sub(1));
-    time.copied().unwrap_or_default().as_secs_f64()
+    sorted.get(rank.checked_sub(1)?).copied()
 }
 
 /// All files on machines of one size.
@@ -228,11 +233,6 @@ fn waits_in_tasks(rows: &[&Row], at: usize) -> Vec<f64> {
     let mut waits: Vec<f64> = rows.iter().flat_map(of_row).collect();
     waits.sort_unstable_by(f64::total_cmp);
     waits
-}
-
-fn nearest_rank(sorted: &[f64], percent: usize) -> Option<f64> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.checked_sub(1)?).copied()
 }
 
 #[cfg(test)]
