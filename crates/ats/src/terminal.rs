@@ -252,6 +252,13 @@ pub fn tidy_up() {
     }
 }
 
+/// Ends a line of progress that another process has left unfinished.
+pub fn begin_a_line() {
+    if is_live() {
+        put("\x1b[0m\n", true);
+    }
+}
+
 fn tidy_up_before_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

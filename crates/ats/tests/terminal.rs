@@ -190,3 +190,26 @@ fn a_dumb_terminal_gets_plain_lines() {
     let written = String::from_utf8_lossy(&written.lock().unwrap()).into_owned();
     assert!(!written.contains('\x1b'), "{written:?}");
 }
+
+/// The process that runs the tasks cannot take its progress away when it is killed, but what its
+/// guard says begins on a line of its own.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_said_after_a_kill_stands_on_its_own_line() {
+    let mut terminal = Terminal::run(TASKS, 24, 80, &[]);
+    terminal.wait_for("▸ long");
+    let outer = terminal.child.id();
+    let inner = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).unwrap();
+    let inner = inner
+        .trim()
+        .parse()
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(inner.unwrap(), rustix::process::Signal::KILL).unwrap();
+    let after = terminal.wait_for("was killed by signal 9");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(3));
+    assert!(
+        after.lines().any(|line| line.starts_with("error: ")),
+        "{after}"
+    );
+}

@@ -36,6 +36,7 @@ use rustix::process::{
 use super::children;
 use super::signals::Signals;
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
 /// The name of the inner process, and the only argument that it has.
 const NAME: &str = "task-runner";
@@ -110,6 +111,8 @@ pub fn watch_over() -> Result<Exit, Failure> {
     if let Some(code) = status.exit_status() {
         return Ok(Exit::of_code(code));
     }
+    // It could not take its progress away.
+    terminal::begin_a_line();
     asked.ok_or_else(|| {
         let signal = status.terminating_signal().unwrap_or_default();
         let why = format!("it was killed by signal {signal}; what it had started was ended");
