@@ -55,22 +55,27 @@ fn there_is_a_script_for_each_shell() {
 fn names_of_tasks_are_completed() {
     let place = Place::with(
         "ats.toml",
-        "[tasks.build]\nrun = 'true'\n[tasks.bundle]\nrun = 'true'\n[tasks.test]\nrun = 'true'\n",
+        "[tasks.build]\nrun = 'true'\n[tasks.bundle]\nrun = 'true'\n[tasks.test]\nrun = 'true'\nmatrix = { n = [1, 2] }\n\
+         [tasks.'bu$(touch x)']\nrun = 'true'\n",
     );
-    let mut question = ats(&["--", "ats", "run", "ats.toml", "bu"]);
-    question
-        .current_dir(place.directory())
-        .env("ATS_COMPLETE", "bash")
-        .env("_CLAP_COMPLETE_INDEX", "3")
-        .env("_CLAP_COMPLETE_COMP_TYPE", "9")
-        .env("_CLAP_IFS", "\n");
-    let answer = finish(question).expect_code(0);
-    assert_eq!(
-        answer.stdout.trim_end(),
-        "build\nbundle",
-        "{}",
-        answer.stderr
-    );
+    fs::write(place.path("budget.toml"), "").unwrap();
+    let cases = [
+        (&["ats.toml", "bu"][..], "build\nbundle"),
+        (&["bu"], "build\nbundle\nbudget.toml"),
+        (&["--explain", "te"], "test"),
+        (&["--output", "l"], "live"),
+    ];
+    for (words, expected) in cases {
+        let mut question = ats(&[&["--", "ats", "run"], words].concat());
+        question
+            .current_dir(place.directory())
+            .env("ATS_COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", (words.len() + 1).to_string())
+            .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+            .env("_CLAP_IFS", "\n");
+        let answer = finish(question).expect_code(0);
+        assert_eq!(answer.stdout.trim_end(), expected, "{}", answer.stderr);
+    }
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
-use clap_complete::ArgValueCandidates;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 
 use super::draw::Language;
 use super::dry_run::Form;
 use super::select::{Selection, select};
 use crate::exit::Failure;
-use crate::help::completions::task_names;
+use crate::help::completions::{task_names, tasks_and_files};
 use crate::taskfile::{self, model::TaskFile};
 
 /// What is looked for where no file is named, here and in the folders above.
@@ -24,7 +24,7 @@ pub struct Choice {
     ///
     /// The first argument is the file if it ends in .toml, .yaml, .yml, .ninja or .json or has a
     /// `/` in it; otherwise it is a task.
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = None::<&'static str>)]
+    #[arg(value_name = "FILE", add = ArgValueCompleter::new(tasks_and_files), help_heading = None::<&'static str>)]
     pub first: Option<OsString>,
 
     /// Run only these tasks and what they need; patterns such as 'test*' are welcome [default: all]
