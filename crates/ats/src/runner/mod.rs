@@ -76,6 +76,9 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         std::mem::forget(file);
         return Ok(Exit::Success);
     }
+    if let Some(reason) = &file.look_only {
+        return Err(Failure::Usage(format!("error: {reason}")));
+    }
     start(file, options)
 }
 

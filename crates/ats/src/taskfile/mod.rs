@@ -10,6 +10,8 @@
 //!    place for them.
 //! 5. `resolve` turns names into places, and what comes out is the [`model`].
 //!
+//! Files of other programs are read by `import` instead.
+//!
 //! Each step adds to one list of [`mistakes`] and goes on, so that one look is enough to mend a
 //! file.
 
@@ -63,11 +65,17 @@ pub struct Wrong {
     pub sources: Sources,
     /// What is wrong in them.
     pub mistakes: Vec<Mistake>,
+    /// What is wrong in them, where only words tell the place.
+    pub problems: Vec<String>,
     /// What is wrong with the arguments.
     pub arguments: Vec<String>,
 }
 
 impl Wrong {
+    fn is_empty(&self) -> bool {
+        self.mistakes.is_empty() && self.problems.is_empty() && self.arguments.is_empty()
+    }
+
     /// For files that have no variables of ours.
     fn refuse_arguments(&mut self, arguments: &[String]) {
         if let Some(first) = arguments.first() {
@@ -83,6 +91,9 @@ impl std::fmt::Display for Wrong {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for argument in &self.arguments {
             writeln!(f, "error: {argument}")?;
+        }
+        for problem in &self.problems {
+            writeln!(f, "{problem}")?;
         }
         if self.mistakes.is_empty() {
             return Ok(());
@@ -109,8 +120,16 @@ pub fn parse(
             wrong.refuse_arguments(arguments);
             import::ninja::read(path, text, &mut wrong.sources, &mut wrong.mistakes)
         }
+        Format::UnitGraph => {
+            wrong.refuse_arguments(arguments);
+            import::unit_graph::read(path, text, &mut wrong.sources, &mut wrong.mistakes)
+        }
+        Format::WfFormat => {
+            wrong.refuse_arguments(arguments);
+            import::wfformat::read(path, text, &mut wrong)
+        }
     };
-    if wrong.mistakes.is_empty() && wrong.arguments.is_empty() {
+    if wrong.is_empty() {
         Ok(file)
     } else {
         Err(wrong)

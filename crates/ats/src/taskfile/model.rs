@@ -20,6 +20,8 @@ pub struct TaskFile {
     pub source: PathBuf,
     /// Places of the tasks that are run, with what they need, where none is named; all if absent.
     pub default: Option<Vec<usize>>,
+    /// Why the tasks can be looked at but not run, if so.
+    pub look_only: Option<String>,
     /// What is worth knowing about how the file was understood.
     pub notes: Vec<String>,
 }

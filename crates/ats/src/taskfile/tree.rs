@@ -1,5 +1,6 @@
 //! What TOML, YAML and JSON have in common: values in values, each with its place.
 
+pub(super) mod json;
 pub(super) mod toml;
 pub(super) mod yaml;
 
