@@ -5,6 +5,7 @@
 //! the readers have no unsafe code.
 
 use std::fs;
+use std::path::Path;
 
 use crate::shell::{self, Failure, Shell};
 
@@ -14,33 +15,78 @@ const COVERAGE: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 const SECONDS: &str = "60";
-/// Good files to begin with.
-const EXAMPLE: &str = "crates/adaptive-task-scheduler/tests/data/profiles.txt";
+/// The readers, each with good files to begin with.
+const TARGETS: [(&str, &[&str]); 7] = [
+    (
+        PROFILES,
+        &["crates/adaptive-task-scheduler/tests/data/profiles.txt"],
+    ),
+    (
+        "toml",
+        &["crates/ats/examples/pipeline.toml", "fuzz/seeds/tasks.toml"],
+    ),
+    (
+        "yaml",
+        &["crates/ats/examples/website.yaml", "fuzz/seeds/tasks.yaml"],
+    ),
+    ("ninja", &["fuzz/seeds/build.ninja"]),
+    ("unit_graph", &["crates/ats/tests/unit_graphs/small.json"]),
+    ("wfformat", &["fuzz/seeds/workflow.json"]),
+    (
+        "replay",
+        &[
+            "fuzz/seeds/workflow.json",
+            "crates/ats/tests/traces/build.json",
+        ],
+    ),
+];
+const PROFILES: &str = "profiles";
+const USAGE: &str = "usage: cargo xtask fuzz [--seconds N] [TARGET...]";
 
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<(), Failure> {
-    let seconds = match arguments {
-        [] => SECONDS,
-        [flag, seconds] if flag == "--seconds" && seconds.parse::<u32>().is_ok() => seconds,
-        _ => return Err(Failure::usage("usage: cargo xtask fuzz [--seconds N]")),
+    let (seconds, names) = match arguments {
+        [flag, seconds, names @ ..] if flag == "--seconds" => (seconds.as_str(), names),
+        names => (SECONDS, names),
     };
-    let corpus = shell.target_folder("fuzz-corpus");
-    plant(shell, &corpus).map_err(|error| Failure::failed(format!("the corpus: {error}")))?;
+    if seconds.parse::<u32>().is_err() {
+        return Err(Failure::usage(USAGE));
+    }
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !TARGETS.iter().any(|(own, _)| own == name))
+    {
+        let known = TARGETS.map(|(name, _)| name).join(", ");
+        let message = format!("no target is called `{unknown}`, only {known}; {USAGE}");
+        return Err(Failure::usage(message));
+    }
+    for (name, seeds) in TARGETS {
+        if names.is_empty() || names.iter().any(|chosen| chosen == name) {
+            fuzz(shell, name, seeds, seconds)?;
+        }
+    }
+    Ok(())
+}
+
+fn fuzz(shell: &Shell, target: &str, seeds: &[&str], seconds: &str) -> Result<(), Failure> {
+    let corpus = shell.target_folder("fuzz-corpus").join(target);
+    plant(shell, &corpus, target, seeds)
+        .map_err(|error| Failure::failed(format!("the corpus: {error}")))?;
+    // Files that are named in what is fuzzed are looked for where there are none.
+    let nowhere = shell.target_folder("fuzz-nowhere");
+    fs::create_dir_all(&nowhere).map_err(|error| Failure::failed(error.to_string()))?;
     let corpus = corpus.to_string_lossy().into_owned();
-    let limit = format!("-max_total_time={seconds}");
-    let artifacts = format!("-artifact_prefix={corpus}-found-");
-    let mut cargo = shell.cargo([
-        "run",
-        "--release",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-        "--bin",
-        "profiles",
-        "--",
-        corpus.as_str(),
-        limit.as_str(),
-        artifacts.as_str(),
-        "-max_len=4096",
-    ]);
+    let manifest = shell.root().join("fuzz/Cargo.toml");
+    let mut cargo = shell.cargo(["run", "--release", "--manifest-path"]);
+    cargo
+        .arg(manifest)
+        .args(["--bin", target, "--", corpus.as_str()]);
+    cargo.arg(format!("-max_total_time={seconds}"));
+    cargo.arg(format!("-artifact_prefix={corpus}-found-"));
+    cargo
+        .arg("-max_len=4096")
+        .arg("-timeout=20")
+        .arg("-rss_limit_mb=4096");
+    cargo.current_dir(nowhere);
     // Build scripts and macros must not be instrumented, which a target that is
     // named sees to.
     cargo.env("CARGO_BUILD_TARGET", host(shell)?);
@@ -49,14 +95,23 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<(), Failure> {
     shell.run(cargo)
 }
 
-/// Lays the example as a whole file and as lines to be framed.
-fn plant(shell: &Shell, corpus: &std::path::Path) -> std::io::Result<()> {
-    let example = fs::read_to_string(shell.root().join(EXAMPLE))?;
-    let lines: Vec<&str> = example.lines().collect();
-    let inner = lines[1..lines.len() - 1].join("\n");
+/// Lays the seeds into the corpus; those of profiles as a whole file and as lines to be framed.
+fn plant(shell: &Shell, corpus: &Path, target: &str, seeds: &[&str]) -> std::io::Result<()> {
     fs::create_dir_all(corpus)?;
-    fs::write(corpus.join("whole"), format!("\0{example}"))?;
-    fs::write(corpus.join("lines"), format!("\u{1}{inner}"))
+    for seed in seeds {
+        let path = shell.root().join(seed);
+        if target != PROFILES {
+            let name = path.file_name().unwrap_or_default();
+            fs::copy(&path, corpus.join(name))?;
+            continue;
+        }
+        let example = fs::read_to_string(path)?;
+        let lines: Vec<&str> = example.lines().collect();
+        let inner = lines[1..lines.len() - 1].join("\n");
+        fs::write(corpus.join("whole"), format!("\0{example}"))?;
+        fs::write(corpus.join("lines"), format!("\u{1}{inner}"))?;
+    }
+    Ok(())
 }
 
 fn host(shell: &Shell) -> Result<String, Failure> {

@@ -149,7 +149,7 @@ impl Loading<'_> {
             self.mistakes.push(Mistake::new(named.spot, title));
             return None;
         }
-        let read = text_of(&origin.path).and_then(|text| {
+        let read = included_text(&origin.path).and_then(|text| {
             let format = format::recognise(&origin.path, &text)?;
             Ok((text, format))
         });
@@ -204,6 +204,18 @@ fn parse(source: u32, text: &str, format: Format) -> Document<'_> {
     match format {
         Format::Yaml => yaml::parse(source, text),
         _ => toml::parse(source, text),
+    }
+}
+
+/// The text of a file that another one names. A pipe or a device is none: it might never end.
+pub(super) fn included_text(path: &Path) -> Result<String, Problem> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Err(Problem::with_file(
+            path,
+            "this is not a regular file",
+            "include files only",
+        )),
+        _ => text_of(path),
     }
 }
 

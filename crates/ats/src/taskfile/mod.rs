@@ -25,6 +25,7 @@ pub mod keys;
 mod load;
 pub mod mistakes;
 pub mod model;
+pub mod probe;
 mod resolve;
 pub mod shell;
 pub mod sources;

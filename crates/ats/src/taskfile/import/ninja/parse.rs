@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::manifest::{Edge, Input, Kind, Manifest, Rule, Scope, Template, canonical};
 use super::scan::{Line, Scan};
-use crate::taskfile::load::text_of;
+use crate::taskfile::load::included_text;
 use crate::taskfile::mistakes::Mistake;
 use crate::taskfile::sources::{Sources, Spot, Text};
 use crate::text::nearest;
@@ -368,7 +368,7 @@ impl Parsing<'_> {
             let title = format!("files are included more than {NESTED} deep, or more than {FILES}");
             return self.note(Mistake::new(spot, title));
         }
-        match text_of(&path) {
+        match included_text(&path) {
             Ok(text) => self.file(path, text, scope),
             Err(problem) => {
                 self.manifest.incomplete = true;

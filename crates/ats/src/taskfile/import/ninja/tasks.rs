@@ -297,8 +297,8 @@ impl Making<'_> {
             return None;
         }
         let path = self.directory.join(depfile);
-        let length = fs::metadata(&path).ok()?.len();
-        if length > DEPFILE_LIMIT {
+        let metadata = fs::metadata(&path).ok()?;
+        if !metadata.is_file() || metadata.len() > DEPFILE_LIMIT {
             return None;
         }
         depfile::needed(&fs::read_to_string(&path).ok()?)
