@@ -322,3 +322,15 @@ fn the_sample_file_is_right() {
     let file = parsed(include_str!("../../examples/pipeline.toml"));
     assert_eq!(file.tasks.len(), 12);
 }
+
+#[test]
+fn control_characters_of_a_file_do_not_reach_the_terminal() {
+    let said = shown(
+        "\u{9b}31m = 1\n\"\u{9b}\u{1b}\u{202e}\" = 1\n[tasks.a]\nrun = \"\u{9b}\"\nneeds = [\"\u{9b}\"]",
+    );
+    assert!(
+        said.chars().all(|c| c == '\n' || !c.is_control()),
+        "{said:?}"
+    );
+    assert!(!said.contains('\u{202e}'), "{said:?}");
+}

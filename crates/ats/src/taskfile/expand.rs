@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::declare::shown;
 use super::declared::{Command, Declarations, Declared, Entries, Need};
 use super::fill::{Filler, Known};
 use super::load::Files;
@@ -137,6 +136,7 @@ impl Expansion<'_> {
         matrix: &[(&str, &str)],
         again: bool,
     ) {
+        let known_before = self.mistakes.len();
         let known = Known {
             matrix,
             ..self.known
@@ -176,8 +176,9 @@ impl Expansion<'_> {
             name: declared.name.spot,
             again,
         };
-        if matches!(&task.action, Action::Exec(arguments) if arguments[0].is_empty()) {
-            let title = format!("`exec` of `{}` names no program", shown(&declared.name));
+        let empty = matches!(&task.action, Action::Exec(arguments) if arguments[0].is_empty());
+        if empty && self.mistakes.len() == known_before {
+            let title = format!("`exec` of `{}` names no program", task.name.escape_debug());
             let help = "its first argument is empty once its variables are filled in";
             self.mistakes
                 .push(Mistake::new(declared.name.spot, title).help(help));

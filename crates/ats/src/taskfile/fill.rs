@@ -135,7 +135,7 @@ impl Filler<'_> {
                 }
             })
             .collect();
-        let mistake = Mistake::new(spot, format!("`{name}` cannot be filled in {why}"))
+        let mistake = Mistake::new(spot, format!("`{name}` cannot stand {why}"))
             .label("its value could end what is open here")
             .help(format!(
                 "write it outside of quotes, where it becomes one word by itself; or put it into \

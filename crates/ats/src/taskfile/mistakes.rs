@@ -1,5 +1,6 @@
 //! Mistakes in files of tasks, and how they are shown: all at once, each with its line.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -91,20 +92,30 @@ fn draw(source: &Source, mistake: &Mistake) -> String {
     let window = Window::around(&source.text, mistake.spot.range());
     let mut annotation = AnnotationKind::Primary.span(window.span.clone());
     if !mistake.label.is_empty() {
-        annotation = annotation.label(mistake.label.as_str());
+        annotation = annotation.label(text::printable(&mistake.label));
     }
     let path = shown(&source.path);
-    let snippet = Snippet::source(window.text)
+    let snippet = Snippet::source(visible(window.text))
         .path(path.as_str())
         .line_start(window.line)
         .annotation(annotation);
     let mut group = Level::ERROR
-        .primary_title(mistake.title.as_str())
+        .primary_title(text::printable(&mistake.title))
         .element(snippet);
     if let Some(help) = &mistake.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        let lines: Vec<_> = help.lines().map(text::printable).collect();
+        group = group.element(Level::HELP.message(lines.join("\n")));
     }
     Renderer::styled().render(&[group])
+}
+
+/// The text with a sign of the same length for each control character that the renderer does not
+/// know: those behind ASCII, which steer some terminals.
+fn visible(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.contains(|c| matches!(c, '\u{80}'..='\u{9f}')) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{bf}"))
 }
 
 /// The line in which a span begins: what is drawn must not depend on how large the file is.

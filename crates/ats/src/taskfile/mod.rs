@@ -37,7 +37,11 @@ mod variables;
 #[cfg(test)]
 mod bad_files;
 #[cfg(test)]
+mod diagnostics;
+#[cfg(test)]
 mod good_files;
+#[cfg(all(test, unix))]
+mod hostile;
 
 use std::path::Path;
 

@@ -224,6 +224,10 @@ impl<'s> Builder<'s> {
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, spot: Spot) {
         if let Some(tag) = tag {
+            let tag = match tag.is_yaml_core_schema() {
+                true => format!("!!{}", tag.suffix),
+                false => tag.to_string(),
+            };
             let title = format!("the tag `{tag}` means nothing here");
             let help = "take it out; put a value in quotes to make it a string";
             self.mistakes.push(Mistake::new(spot, title).help(help));

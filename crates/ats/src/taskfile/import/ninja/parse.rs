@@ -251,7 +251,11 @@ impl Parsing<'_> {
             edge.inputs
                 .extend(inputs.map(|(path, spot)| Input { path, spot, kind }));
         }
-        self.add(edge);
+        // An output without a name has been complained about.
+        if !edge.outputs.is_empty() {
+            edge.explicit_outputs = edge.explicit_outputs.min(edge.outputs.len());
+            self.add(edge);
+        }
         Ok(())
     }
 
