@@ -155,8 +155,10 @@ and nobody slows anybody down. Makespan over max(critical path, work over cores)
 
 2 cores                tasks    bound    depth  perfect
 run-0                      4   6.00 s    1.333    1.000
-geometric mean             1 workflow    1.333    1.000
 no urgent task arrived until the bound; give a higher rate
+
+makespan
+2 cores                                  8.00s    6.00s
 ";
     assert_eq!(run.stdout, expected);
 }

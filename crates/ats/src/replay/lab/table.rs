@@ -84,6 +84,9 @@ impl fmt::Display for Table<'_> {
         for summary in self.summaries {
             self.machine(f, summary)?;
         }
+        if self.rows.len() == self.summaries.len() {
+            self.makespans(f)?;
+        }
         if let Some(known) = self.known() {
             writeln!(f, "\n{known}")?;
         }
@@ -102,11 +105,9 @@ impl Table<'_> {
         let first = |name: &Option<(&str, _)>| format!(" {:>WIDTH$}", name.map_or("", |it| it.0));
         let above: String = names.iter().map(first).collect();
         let left = self.width + 16;
-        write!(
-            f,
-            "{}",
-            format!("\n{:left$}{above}", "").trim_end_matches(' ')
-        )?;
+        if !above.trim().is_empty() {
+            write!(f, "\n{:left$}{}", "", above.trim_end())?;
+        }
         write!(f, "\n{BOLD}{cores:<width$}{BOLD:#}", width = self.width)?;
         write!(f, " {:>6} {:>8}", "tasks", "bound")?;
         for (name, overall) in names.iter().zip(&summary.policies) {
@@ -117,7 +118,9 @@ impl Table<'_> {
         for (row, name) in self.of_machine(summary) {
             self.row(f, row, name)?;
         }
-        self.foot(f, summary)?;
+        if self.of_machine(summary).count() > 1 {
+            self.foot(f, summary)?;
+        }
         if summary
             .policies
             .iter()
@@ -132,6 +135,20 @@ impl Table<'_> {
                 f,
                 "no urgent task arrived until the bound; give a higher rate"
             )?;
+        }
+        Ok(())
+    }
+
+    /// Of a single file how long everything takes, a line for each size of machine.
+    fn makespans(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n{BOLD}makespan{BOLD:#}")?;
+        for row in self.rows {
+            let cores = text::count(row.cores, "core");
+            write!(f, "{cores:<width$} {:>15}", "", width = self.width)?;
+            for outcome in &row.policies {
+                write!(f, " {:>WIDTH$}", brief(outcome.makespan))?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }
