@@ -507,3 +507,39 @@ fn a_run_tells_how_far_it_is_and_gives_what_is_there() {
     );
     assert!(report.root_cause().is_none());
 }
+
+#[test]
+fn a_graph_is_a_node_of_another_and_can_be_made_when_it_is_run() {
+    let mut inner = Graph::new();
+    let number = inner.input::<u64>("number");
+    let half = inner.node("half").try_cpu(&number, |it| match it % 2 {
+        0 => Ok(it / 2),
+        _ => Err("it is odd"),
+    });
+    let inner = inner.build().unwrap();
+    let mut graph = Graph::new();
+    let odd = graph.node("odd").cpu((), |()| 7u64);
+    let fails = graph
+        .node("fails")
+        .subgraph(&odd, move |odd| inner.with(&number, *odd).giving(&half));
+    graph.node("after").after(&fails).cpu((), |()| ());
+    let made = graph.node("made").subgraph(&odd, |count| {
+        let mut graph = Graph::new();
+        let parts: Vec<Output<u64>> = (0..*count)
+            .map(|it| graph.unnamed().cpu((), move |()| it))
+            .collect();
+        let mut sum = graph.unnamed().cpu((), |()| 0);
+        for part in parts {
+            sum = graph.unnamed().cpu((part, sum), |(part, sum)| part + sum);
+        }
+        let plan = graph.build().expect("it has no mistakes");
+        plan.prepare().giving(&sum)
+    });
+    let report = run(graph);
+    let expected = [
+        "fails: in the sub-graph, \"half\": it is odd",
+        "after: not run, since \"fails\" failed",
+    ];
+    assert_eq!(failures(&report), expected);
+    assert_eq!(report.get(&made), Some(&21));
+}

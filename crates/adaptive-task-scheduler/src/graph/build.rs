@@ -5,6 +5,7 @@ use super::{
     inputs::{How, Inputs, Output, Use, used},
     learned::OWN,
     ranks::kind,
+    run::Giving,
     special::{Retries, Special},
     work::{self, BeginItem, CallItem, Expanding, OnItem, Work},
 };
@@ -413,6 +414,39 @@ impl NodeBuilder<'_> {
                 async move { future.await.map_err(Into::into) }
             };
             Work::Begin(work::begin::<I, T, _, _>(inputs, output, f))
+        })
+    }
+
+    /// Another graph as one node: a plan, perhaps made just then, with its inputs, and the
+    /// output that it is run for. Whoever waits for the node lends to all of its nodes.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+    /// # use adaptive_task_scheduler::{Scheduler, graph::Graph};
+    /// let mut inner = Graph::new();
+    /// let number = inner.input::<u64>("number");
+    /// let square = inner.node("square").cpu(&number, |it| it * it);
+    /// let inner = inner.build().unwrap();
+    ///
+    /// let mut graph = Graph::new();
+    /// let three = graph.node("three").cpu((), |()| 3);
+    /// let nine = graph.node("nine").subgraph(&three, move |three| {
+    ///     inner.with(&number, *three).giving(&square)
+    /// });
+    /// let plan = graph.build().unwrap();
+    /// let report = plan.run(&Scheduler::new()).await;
+    /// assert_eq!(report.get(&nine), Some(&9));
+    /// # })
+    /// ```
+    pub fn subgraph<I, T, F>(mut self, inputs: I, f: F) -> Output<T>
+    where
+        I: Inputs,
+        T: Send + Sync + 'static,
+        F: Fn(I::Kept) -> Giving<T> + Send + Sync + 'static,
+    {
+        let inputs = self.uses(inputs);
+        self.declare(kind::FUTURE, move |output| {
+            Work::Begin(work::subgraph::<I, T, F>(inputs, output, f))
         })
     }
 

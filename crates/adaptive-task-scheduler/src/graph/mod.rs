@@ -24,13 +24,27 @@
 //! ```
 //!
 //! Ready nodes are run in the order of their effective priority, which is that of the
-//! most important node that runs after them, and then of the longest path that begins
-//! with them. A node that fails fails those that run after it, and only them; the
-//! [`Report`] says why each gave no output.
+//! most important node that runs after them, then of their deadlines, and then of the
+//! longest path that begins with them. How long nodes take is learned from run to run: of
+//! a node by its [class](NodeBuilder::class) until there are three samples of its own
+//! ([`Durations`]). A node that fails fails those that run after it, and only them
+//! ([`OnFailure`] can ask for more); the [`Report`] says why each gave no output.
 //!
 //! `cpu` nodes are run one after the other by as many tasks as the CPU lane has threads
 //! for; between two nodes they give way to more important work. Each other node is a task
-//! of its own, of the node's name.
+//! of its own, of the node's name; a future that has never suspended lately is polled
+//! where it becomes ready.
+//!
+//! | a node can be | by |
+//! | --- | --- |
+//! | tried again, with backoff and jitter | [`retries`](NodeBuilder::retries) |
+//! | given up | [`timeout`](NodeBuilder::timeout) |
+//! | run only if something holds | [`run_if`](NodeBuilder::run_if), [`maybe`](Output::maybe) |
+//! | run whatever has failed | [`run_anyway`](NodeBuilder::run_anyway) |
+//! | run for each item of a list that is known only then | [`cpu_each`](NodeBuilder::cpu_each) and its like |
+//! | another graph | [`subgraph`](NodeBuilder::subgraph) |
+//! | in a group that others run after | [`group`](Graph::group) |
+//! | given for each run | [`input`](Graph::input) |
 
 // In the order in which a graph meets them: declared, checked, planned, run, reported.
 // `shape`, `durations`, `bits`, `ranks`, `progress`, `learned` and
@@ -71,6 +85,6 @@ pub use mistakes::{GraphError, Mistake};
 pub use plan::Plan;
 pub use policy::OnFailure;
 pub use report::{NodeError, Report, RunProgress};
-pub use run::{Prepared, Run};
+pub use run::{Giving, Prepared, Run};
 pub use shape::{Cycle, Shape};
 pub use special::Retries;

@@ -1,6 +1,6 @@
 //! What came of a run, and what is known of one that goes on.
 
-use super::{inputs::Output, progress::Stand, state::State};
+use super::{arena::Place, inputs::Output, progress::Stand, state::State};
 use crate::task::id::TaskName;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -16,6 +16,8 @@ pub enum NodeError {
     TimedOut(Duration),
     /// It is an input of the graph, and the run was given no value for it.
     NotGiven,
+    /// It was skipped, or its output is kept elsewhere, so that a sub-graph cannot give it.
+    NoOutput,
     /// This node, which it runs after directly or through others, failed.
     Dependency(TaskName),
     /// The run was stopped or cancelled, or the scheduler ended, before it was run.
@@ -39,6 +41,7 @@ impl fmt::Display for NodeError {
             NodeError::Panicked(message) => write!(f, "panicked: {message}"),
             NodeError::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
             NodeError::NotGiven => f.write_str("the run was given no value for this input"),
+            NodeError::NoOutput => f.write_str("it was skipped, or its output is kept elsewhere"),
             NodeError::Dependency(root) => write!(f, "not run, since \"{root}\" failed"),
             NodeError::Cancelled => f.write_str("cancelled"),
         }
@@ -51,6 +54,23 @@ impl Error for NodeError {
             NodeError::Failed(error) => Some(&**error),
             _ => None,
         }
+    }
+}
+
+/// Why a sub-graph gave no output: one of its nodes, and why that gave none.
+#[derive(Debug)]
+pub(super) struct SubgraphError((TaskName, NodeError));
+
+impl fmt::Display for SubgraphError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, error) = &self.0;
+        write!(f, "in the sub-graph, \"{name}\": {error}")
+    }
+}
+
+impl Error for SubgraphError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0.1)
     }
 }
 
@@ -187,8 +207,21 @@ impl Report {
         if output.graph != self.state.plan.graph {
             return None;
         }
+        self.take_place(output.place)
+    }
+
+    pub(super) fn take_place<T>(&mut self, place: Place<T>) -> Option<T> {
         let state = Arc::get_mut(&mut self.state)?;
-        state.arena.take_mut(&state.plan.places, output.place)
+        state.arena.take_mut(&state.plan.places, place)
+    }
+
+    /// Why a node has no output, for the graph of which this was a sub-graph.
+    pub(super) fn why_not(&self, node: u32) -> SubgraphError {
+        let cause = self.root_cause().or_else(|| self.failures().next());
+        SubgraphError(match cause {
+            Some((name, error)) => (name.clone(), error.clone()),
+            None => (self.state.plan.name(node), NodeError::NoOutput),
+        })
     }
 
     /// Whether no node failed, and none was left out because of that or because the run

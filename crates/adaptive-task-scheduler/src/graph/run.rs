@@ -1,6 +1,7 @@
 //! A run as its owner holds it: prepared, going on, awaited.
 
 use super::{
+    arena::Place,
     inputs::Output,
     plan::Planned,
     policy::OnFailure,
@@ -8,7 +9,7 @@ use super::{
     report::{Report, RunProgress},
     state::State,
 };
-use crate::{put_off::PutOff, scheduler::Scheduler};
+use crate::{put_off::PutOff, scheduler::Scheduler, task::job::BoxError};
 use std::{
     fmt,
     future::Future,
@@ -87,12 +88,54 @@ impl Prepared {
         self
     }
 
+    /// Says which output the run is for, so that it can be a
+    /// [sub-graph](super::NodeBuilder::subgraph).
+    ///
+    /// # Panics
+    ///
+    /// If the output is of another graph.
+    pub fn giving<T>(self, output: &Output<T>) -> Giving<T> {
+        assert!(
+            output.graph == self.plan.graph,
+            "the output is of another graph"
+        );
+        Giving {
+            prepared: self,
+            place: output.place,
+        }
+    }
+
     /// Begins the run.
     pub fn run(self, scheduler: &Scheduler) -> Run {
         let state = Arc::new(State::new(self.plan, scheduler, self.on_failure));
         self.inputs.into_iter().for_each(|put| put(&state));
         state.begin();
         Run(state)
+    }
+}
+
+/// A run that has not begun and is for one output; from [`Prepared::giving`].
+#[must_use = "it is run as a node of another graph"]
+pub struct Giving<T> {
+    prepared: Prepared,
+    place: Place<T>,
+}
+
+impl<T> fmt::Debug for Giving<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Giving").field(&self.prepared).finish()
+    }
+}
+
+impl<T: Send + Sync + 'static> Giving<T> {
+    /// Runs the graph. Gives the output or, if there is none, why.
+    pub(super) async fn output(self, scheduler: Scheduler) -> Result<T, BoxError> {
+        let Self { prepared, place } = self;
+        let mut report = prepared.run(&scheduler).await;
+        match report.take_place(place) {
+            Some(value) => Ok(value),
+            None => Err(Box::new(report.why_not(place.node()))),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! retried, or given up at a time-out while its closure goes on) asks its [`Claim`] first:
 //! one beginning of it counts.
 
-use super::{arena::Place, inputs::Inputs, state::State};
+use super::{arena::Place, inputs::Inputs, run::Giving, state::State};
 use crate::{lane::Lane, primitives::Mutex, task::job::BoxError};
 use std::{
     fmt,
@@ -100,6 +100,23 @@ where
         let state = Arc::clone(state);
         Box::pin(async move {
             state.put(output, future.await?);
+            Ok(())
+        })
+    })
+}
+
+pub(super) fn subgraph<I, T, F>(inputs: I::Places, output: Place<T>, f: F) -> Begin
+where
+    I: Inputs,
+    T: Send + Sync + 'static,
+    F: Fn(I::Kept) -> Giving<T> + Send + Sync + 'static,
+{
+    Box::new(move |state| {
+        let giving = f(I::keep(state, inputs));
+        let state = Arc::clone(state);
+        Box::pin(async move {
+            let value = giving.output(state.scheduler.clone()).await?;
+            state.put(output, value);
             Ok(())
         })
     })
