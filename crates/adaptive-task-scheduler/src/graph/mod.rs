@@ -52,6 +52,7 @@
 
 mod build;
 mod inputs;
+mod node;
 mod special;
 mod work;
 
@@ -78,10 +79,11 @@ mod workers;
 
 mod report;
 
-pub use build::{Graph, NodeBuilder, NodeGroup};
+pub use build::{Graph, NodeGroup};
 pub use durations::{Basis, Durations, Expected, Samples};
 pub use inputs::{Input, Inputs, Maybe, Output, Shared};
 pub use mistakes::{GraphError, Mistake};
+pub use node::NodeBuilder;
 pub use plan::Plan;
 pub use policy::OnFailure;
 pub use report::{NodeError, Report, RunProgress};
