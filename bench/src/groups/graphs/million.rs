@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ATS, COUNTED, RAYON,
-    clock::{Clock, Count, Engine},
+    clock::{Clock, Count, Engine, WARM_UP_RUNS},
     counters,
     ours::{Nodes, Ours},
     shape::Shape,
@@ -30,7 +30,7 @@ pub(super) const ALLOCATIONS: &str = "run_allocations_per_node";
 pub(super) fn run(row: &str, engine: &str, shape: &Shape, scale: Scale) -> Vec<Reading> {
     match engine {
         RAYON => timed(&counters::Rayon::start(false), shape, scale),
-        ATS => timed(&Ours::start(Nodes::Closures, shape), shape, scale),
+        ATS => timed(&Ours::start(Nodes::Closures), shape, scale),
         COUNTED => match allocations::now() {
             Some(_) => counted(shape),
             None => by_the_program_that_counts(row, scale),
@@ -54,27 +54,24 @@ fn timed<E: Engine>(engine: &E, shape: &Shape, scale: Scale) -> Vec<Reading> {
 /// What a plan keeps and what a run asks for, by an allocator that counts.
 fn counted(shape: &Shape) -> Vec<Reading> {
     let nodes = shape.len() as f64;
-    let engine = Ours::start(Nodes::Closures, shape);
+    let engine = Ours::start(Nodes::Closures);
     let count = Count::new();
-    // The first finds nothing started and does not count.
-    let first = engine.build(shape, count);
-    drop(engine.run(first));
-
     let before = now();
     let plan = engine.build(shape, count);
     let kept = now().bytes - before.bytes;
     let closures = shape.len() * size_of::<&Count>();
-    let before = now();
-    let plan = engine.run(plan);
-    let asked = now().count - before.count;
-    assert_eq!(
-        count.get(),
-        2 * shape.len() as u64,
-        "every node is run once"
-    );
+    let run = |plan| engine.run(plan).expect("it can be run again");
+    let plan = (0..WARM_UP_RUNS).fold(plan, |plan, _| run(plan));
+    let before_run = now();
+    let plan = run(plan);
+    let asked = now().count - before_run.count;
+    let all = (WARM_UP_RUNS as u64 + 1) * shape.len() as u64;
+    assert_eq!(count.get(), all, "every node is run once");
+    let kept_by_runs = now().bytes - before.bytes - kept;
     drop(plan);
     vec![
         Reading::headline(BYTES, Unit::Count, (kept - closures) as f64 / nodes),
+        Reading::detail("kept_by_runs", Unit::Count, kept_by_runs as f64 / nodes),
         Reading::headline(ALLOCATIONS, Unit::Count, asked as f64 / nodes),
         Reading::detail("run_allocations", Unit::Count, asked as f64),
     ]

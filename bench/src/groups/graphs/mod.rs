@@ -126,7 +126,7 @@ fn run(row: &str, engine: &str, scale: Scale) -> Vec<Reading> {
         RAYON => timed(&counters::Rayon::start(false), shape, scale),
         RAYON_TUNED => timed(&counters::Rayon::start(true), shape, scale),
         TOKIO => timed(&counters::Tokio::start(), shape, scale),
-        ATS => timed(&Ours::start(nodes, shape), shape, scale),
+        ATS => timed(&Ours::start(nodes), shape, scale),
         ONETBB => onetbb::time(shape, &Clock::new(scale)).readings(shape.len()),
         ASYNC_DAG => timed(&peers::AsyncDag, shape, scale),
         DAGX => timed(&peers::Dagx::start(), shape, scale),

@@ -13,7 +13,6 @@ use crate::engine;
 pub(super) struct Ours {
     ats: &'static engine::Ats,
     nodes: Nodes,
-    names: Vec<std::sync::Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +24,11 @@ pub(super) enum Nodes {
 }
 
 impl Ours {
-    pub(super) fn start(nodes: Nodes, shape: &Shape) -> Ours {
+    pub(super) fn start(nodes: Nodes) -> Ours {
         let ats = engine::Ats::start(THREADS, |builder| builder.cpu_threads(THREADS));
         Ours {
             ats: engine::kept(ats),
             nodes,
-            names: (0..shape.len()).map(|at| at.to_string().into()).collect(),
         }
     }
 }
@@ -39,10 +37,10 @@ impl Engine for Ours {
     type Built = Plan;
 
     fn build(&self, shape: &Shape, count: &'static Count) -> Plan {
-        let mut graph = Graph::new();
+        let mut graph = Graph::with_capacity(shape.len());
         let mut outputs: Vec<Output<()>> = Vec::with_capacity(shape.len());
-        for (name, before) in self.names.iter().zip(shape.nodes()) {
-            let mut node = graph.node(std::sync::Arc::clone(name));
+        for before in shape.nodes() {
+            let mut node = graph.unnamed();
             for &before in before {
                 node = node.after(&outputs[before as usize]);
             }
