@@ -50,7 +50,7 @@ impl Arguments {
 pub enum Command {
     /// Play the scene that started the project, then measure it beside plain Tokio
     Demo,
-    /// Replay recorded workflow runs (WfFormat 1.5) on the scheduler
+    /// Replay recorded runs (WfFormat 1.5, traces of `ats run`) on the scheduler or in virtual time
     #[command(after_long_help = help::of_replay())]
     Replay(ReplayOptions),
     /// Run a graph of commands from a file of tasks, or from a Ninja or WfFormat file

@@ -7,7 +7,7 @@ use std::fmt::{self, Formatter};
 use anstyle::{AnsiColor, Style};
 
 use super::drawing::{Comparison, Drawing, Timeline};
-use crate::text;
+use crate::{terminal, text};
 
 const BOLD: Style = Style::new().bold();
 const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
@@ -59,23 +59,13 @@ impl<'a> Chart<'a> {
     /// Of a drawing. `ascii` is for who wants no other characters, whatever the locale has.
     #[must_use]
     pub fn new(drawing: &'a Drawing, width: usize, ascii: bool) -> Self {
-        let has_blocks = !ascii && is_utf_8(|name| std::env::var(name).ok());
+        let has_blocks = !ascii && terminal::shows_unicode();
         Chart {
             drawing,
             width,
             marks: if has_blocks { &BLOCKS } else { &ASCII },
         }
     }
-}
-
-/// Whether the locale's characters are those of Unicode, asked as the C library does.
-fn is_utf_8(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let set = |name| variable(name).filter(|value| !value.is_empty());
-    let locale = set("LC_ALL")
-        .or_else(|| set("LC_CTYPE"))
-        .or_else(|| set("LANG"));
-    let locale = locale.unwrap_or_default().to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 impl fmt::Display for Chart<'_> {
@@ -276,23 +266,5 @@ mod tests {
         );
         assert!(rows[0].starts_with("    1-3 "), "{drawn}");
         assert!(rows[15].starts_with("  47-50 "), "{drawn}");
-    }
-
-    #[test]
-    fn the_locale_decides_about_blocks_as_for_the_c_library() {
-        let with = |set: &[(&str, &str)]| {
-            is_utf_8(|name| {
-                let found = set.iter().find(|(variable, _)| *variable == name);
-                found.map(|(_, value)| (*value).to_owned())
-            })
-        };
-        assert!(with(&[("LANG", "de_DE.UTF-8")]));
-        assert!(with(&[
-            ("LC_ALL", ""),
-            ("LC_CTYPE", "C.utf8"),
-            ("LANG", "C")
-        ]));
-        assert!(!with(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));
-        assert!(!with(&[]));
     }
 }
