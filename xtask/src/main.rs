@@ -28,7 +28,8 @@ cargo xtask COMMAND
   soak [ARG...]      everything at once, for as long as told: --seconds N
   loom [FILTER]      the long model check of the library's atomics
   shuttle [FILTER]   the library's core under random and PCT schedules
-  fuzz [--seconds N] what is read from files, under libFuzzer (a C++ compiler)
+  fuzz [--seconds N] [TARGET...]
+                     what is read from files, under libFuzzer (a C++ compiler)
   miri [FILTER]      the library's files with unsafe code, under Miri (nightly)
   msrv               build with the minimum Rust version, if it is installed
   help               this text

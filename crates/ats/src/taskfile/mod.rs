@@ -1,6 +1,6 @@
 //! Files of tasks: from what stands in them to what a run has to know.
 //!
-//! 1. [`format`] finds out what kind of file it is.
+//! 1. [`format`](mod@format) finds out what kind of file it is.
 //! 2. `tree` turns TOML, YAML and JSON into the same values, each with its place in the
 //!    [`sources`].
 //! 3. `declare` reads the [`keys`] of a file with the help of `values`; `load` goes on to the

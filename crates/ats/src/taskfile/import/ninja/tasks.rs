@@ -1,6 +1,6 @@
 //! From statements to tasks.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,6 @@ pub(super) fn tasks(
         directory: path.parent().unwrap_or(Path::new("")).to_owned(),
         sources,
         mistakes,
-        folders: HashMap::new(),
         listed: 0,
         refused: HashSet::new(),
     };
@@ -76,8 +75,6 @@ struct Making<'a> {
     directory: PathBuf,
     sources: &'a mut Sources,
     mistakes: &'a mut Vec<Mistake>,
-    /// Folders of outputs, and whether they are there.
-    folders: HashMap<PathBuf, bool>,
     listed: usize,
     /// What was complained about already: rules are used many times.
     refused: HashSet<Spot>,
@@ -163,36 +160,26 @@ impl Making<'_> {
         format!("printf %s {content} > {file} && {{ {command}\n}} && rm -f -- {file}")
     }
 
-    /// The command with folders made before that its outputs need, as Ninja does.
-    fn with_folders(&mut self, edge: &Edge, command: String) -> String {
-        let mut missing: Vec<String> = Vec::new();
+    /// The command with folders made before that its outputs need, as Ninja does. The text is the
+    /// same whether they are there or not: a command that changes is run again.
+    fn with_folders(&self, edge: &Edge, command: String) -> String {
+        let mut made: Vec<String> = Vec::new();
         for &output in &edge.outputs {
             let path = Path::new(&self.manifest.paths[output as usize]);
-            let Some(folder) = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-            else {
+            let folder = path.parent().map(Path::to_string_lossy);
+            let Some(folder) = folder.filter(|folder| !matches!(folder.as_ref(), "" | "/")) else {
                 continue;
             };
-            let directory = &self.directory;
-            let there = match self.folders.get(folder) {
-                Some(&there) => there,
-                None => {
-                    let there = directory.join(folder).is_dir();
-                    self.folders.insert(folder.to_owned(), there);
-                    there
-                }
-            };
-            let word = quoted(&folder.to_string_lossy());
-            if !there && !missing.contains(&word) {
-                missing.push(word);
+            let folder = quoted(&folder);
+            let make = format!("{{ [ -d {folder} ] || mkdir -p -- {folder}; }} && ");
+            if !made.contains(&make) {
+                made.push(make);
             }
         }
-        if missing.is_empty() {
-            return command;
+        match made.is_empty() {
+            true => command,
+            false => format!("{}{{ {command}\n}}", made.concat()),
         }
-        let folders = missing.join(" ");
-        format!("mkdir -p -- {folders} && {{ {command}\n}}")
     }
 
     /// The value of a variable for a build statement.

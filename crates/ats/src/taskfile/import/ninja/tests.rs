@@ -139,6 +139,6 @@ fn folders_and_response_files_are_made_before() {
     );
     assert_eq!(
         shell(&file.tasks[0]),
-        "mkdir -p -- 'absent/dir' && { printf %s 'a\nb' > 'absent/dir/o.rsp' && { link @absent/dir/o.rsp\n} && rm -f -- 'absent/dir/o.rsp'\n}"
+        "{ [ -d 'absent/dir' ] || mkdir -p -- 'absent/dir'; } && { printf %s 'a\nb' > 'absent/dir/o.rsp' && { link @absent/dir/o.rsp\n} && rm -f -- 'absent/dir/o.rsp'\n}"
     );
 }
