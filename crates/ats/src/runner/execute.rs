@@ -20,6 +20,9 @@ use crate::views::tasks::shape;
 /// How many tasks that mostly wait may run beside each one that computes.
 const WAITING_PER_JOB: usize = 8;
 
+/// But at most so many in all: each takes file descriptors, of which there are often 1,024.
+const WAITING: usize = 256;
+
 /// What came of one run through the tasks of a file.
 #[derive(Debug, Default)]
 pub struct Round {
@@ -123,7 +126,7 @@ pub(super) fn dispatcher(
     }
     let limits = Limits {
         places: jobs,
-        waiting_places: jobs.saturating_mul(WAITING_PER_JOB),
+        waiting_places: jobs.saturating_mul(WAITING_PER_JOB).min(WAITING),
         preempt,
     };
     Dispatcher::new(shape, facts, limits)

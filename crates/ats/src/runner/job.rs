@@ -298,3 +298,56 @@ impl Attempt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// An attempt that may take ten seconds, and when it began.
+    fn attempt() -> (Attempt, Instant) {
+        let (pipe, _) = std::io::pipe().unwrap();
+        let pid = rustix::process::getpid();
+        let now = Instant::now();
+        let started = Started { pid, pipe };
+        (Attempt::new(started, Some(10 * SECOND), now), now)
+    }
+
+    #[test]
+    fn pauses_count_neither_as_time_taken_nor_against_the_limit() {
+        let (mut attempt, began) = attempt();
+        attempt.pause(began + 4 * SECOND);
+        assert_eq!(attempt.due(began + 100 * SECOND), Due::Nothing);
+        assert_eq!(attempt.ran(began + 100 * SECOND), 4 * SECOND);
+        attempt.go_on(began + 100 * SECOND);
+        assert_eq!(attempt.due(began + 105 * SECOND), Due::Nothing);
+        assert_eq!(attempt.due(began + 106 * SECOND), Due::Limit(10 * SECOND));
+        attempt.ended(Ending::Success, began + 107 * SECOND);
+        assert_eq!(attempt.ran(began + 107 * SECOND), 11 * SECOND);
+    }
+
+    #[test]
+    fn what_is_asked_to_end_is_killed_when_its_time_is_over_and_keeps_its_ending() {
+        let (mut attempt, began) = attempt();
+        attempt.stopping(Ending::TimedOut(SECOND), began);
+        attempt.stopping(Ending::Stopped, began);
+        assert_eq!(attempt.due(began + SECOND), Due::Nothing);
+        assert_eq!(attempt.due(began + GRACE), Due::Kill);
+        attempt.killed();
+        assert_eq!(attempt.due(began + GRACE), Due::Nothing);
+        attempt.ended(Ending::Signal(9), began + GRACE);
+        assert_eq!(attempt.due(began + GRACE), Due::Over);
+        assert_eq!(attempt.into_ending(), Ending::TimedOut(SECOND));
+    }
+
+    #[test]
+    fn an_end_is_over_when_the_output_is_or_a_moment_later() {
+        let (mut attempt, began) = attempt();
+        attempt.ended(Ending::Success, began);
+        assert_eq!(attempt.due(began), Due::Nothing);
+        assert_eq!(attempt.due(began + LAST_WORDS), Due::Over);
+        attempt.pipe = None;
+        assert_eq!(attempt.due(began), Due::Over);
+    }
+}

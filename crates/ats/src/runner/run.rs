@@ -1,7 +1,7 @@
 //! A run: does what the dispatcher decides, and tells it what came of it.
 //!
 //! Owns the tasks under way, each a [`Job`] that is moved from step to step here. What happens to
-//! their processes meanwhile is in [`attend`](super::attend).
+//! their processes meanwhile is in `attend`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
