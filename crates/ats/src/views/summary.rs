@@ -11,7 +11,7 @@ use super::plain::how;
 use super::state::State;
 use super::style::{BAD, BOLD, FAINT, WARN};
 use crate::runner::note::Skip;
-use crate::text;
+use crate::text::{self, printable};
 
 /// Names that are listed before the rest is only counted.
 const NAMES: usize = 20;
@@ -101,9 +101,18 @@ fn failures(state: &State, lines: &mut String) {
         }
         let _ = writeln!(lines, "{BAD}first failure: {name}{BAD:#}: {how}");
         for line in &failure.last_lines {
-            let _ = writeln!(lines, "    | {line}");
+            let _ = writeln!(lines, "    | {}", harmless(line));
         }
     }
+}
+
+/// A line of output as it would be read: without what moves the cursor or clears the screen, and of
+/// what was written over and over in one line the last.
+fn harmless(line: &str) -> String {
+    let plain = anstream::adapter::strip_str(line).to_string();
+    let parts = plain.trim_end_matches('\r').rsplit('\r');
+    let last = parts.into_iter().find(|part| !part.is_empty());
+    printable(&last.unwrap_or_default().replace('\t', "    ")).into_owned()
 }
 
 /// What never ran, by the reason.
@@ -298,6 +307,20 @@ mod tests {
             story.never(name, Some("generate"));
         }
         insta::assert_snapshot!(said(&story));
+    }
+
+    #[test]
+    fn last_lines_are_only_text() {
+        let cases = [
+            ("\u{1b}[31mred\u{1b}[0m", "red"),
+            ("a\u{1b}[2J\u{1b}[Hb", "ab"),
+            (" 10 %\r 90 %\r100 %\r", "100 %"),
+            ("a\tb", "a    b"),
+            ("\u{1b}]0;title\u{7}x\u{8}", "x"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(harmless(line), expected, "{line:?}");
+        }
     }
 
     #[test]
