@@ -1,7 +1,7 @@
 //! Completions for shells, with the names of the tasks in the file at hand.
 //!
 //! `ats completions SHELL` prints a short script. At each press of the key the script starts `ats`
-//! with [`VARIABLE`] set and the words so far, and [`answer`] replies with what fits.
+//! with `ATS_COMPLETE` set and the words so far, and [`answer`] replies with what fits.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
