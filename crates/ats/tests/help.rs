@@ -8,7 +8,7 @@ use support::{Place, ats, finish};
 
 #[test]
 fn every_command_explains_itself_with_examples() {
-    for command in ["demo", "completions", "man"] {
+    for command in ["demo", "run", "replay", "completions", "man"] {
         let help = finish(ats(&[command, "--help"]));
         let help = help.expect_plain().expect_code(0);
         insta::assert_snapshot!(format!("{command}-help"), help.stdout);
