@@ -7,7 +7,10 @@
 //! their processes. [`process`] starts those, without a shell if [`words`] finds that none is
 //! needed, [`children`] waits for them and stops them, [`signals`] and [`stop`] say when, `guard`
 //! sees to it that nothing is left of them even if this process is killed, and [`retry`] knows when
-//! the next attempt is due. What happens is told as a [`note`], which [`report`] shows.
+//! the next attempt is due. A [`memory`] joins a run to earlier and later ones: the [`journal`] tells
+//! what need not be done again when a run is [resumed](resume), [`fresh`] whether anything has
+//! changed since a task last worked, and [`mod@watch`] runs again what a change affects. What happens
+//! is told as a [`note`], which [`report`] shows.
 
 pub mod facts;
 pub mod fingerprint;
