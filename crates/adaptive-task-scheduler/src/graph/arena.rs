@@ -34,10 +34,18 @@ const EMPTY: u8 = 0;
 const WRITING: u8 = 1;
 const PRESENT: u8 = 2;
 
-/// The place of a node whose output is a `T` (R1).
+/// The place of a node whose output is a `T` (R1). Invariant: a value is put through it as
+/// well as read, so another `T` must not stand for this one, not even a more general one.
+///
+/// ```compile_fail,E0308
+/// use adaptive_task_scheduler::graph::{Graph, Output};
+/// let mut graph = Graph::new();
+/// let general: Output<for<'a> fn(&'a str)> = graph.input("f");
+/// let narrow: &Output<fn(&'static str)> = &general;
+/// ```
 pub struct Place<T> {
     node: u32,
-    value: PhantomData<fn() -> T>,
+    value: PhantomData<fn(T) -> T>,
 }
 
 impl<T> Clone for Place<T> {
@@ -84,9 +92,9 @@ impl Places {
     ///
     /// # Panics
     ///
-    /// If all outputs together need more than 32 GiB.
+    /// If all outputs together need more than 32 GiB, or there are more than 2^32 nodes.
     pub(super) fn add<T: Send + Sync + 'static>(&mut self) -> Place<T> {
-        let node = self.begins.len() as u32;
+        let node = u32::try_from(self.begins.len()).expect("at most 2^32 nodes");
         let layout = Layout::new::<T>();
         let begin = self.end.next_multiple_of(layout.align().max(UNIT));
         let unit = u32::try_from(begin / UNIT).expect("outputs of at most 32 GiB together");
