@@ -161,7 +161,21 @@ impl Graph {
     }
 
     fn builder(&mut self, name: TaskName, is_named: bool) -> NodeBuilder<'_> {
-        // What a builder said that was dropped without its work.
+        self.forget_unfinished();
+        NodeBuilder {
+            graph: self,
+            name,
+            is_named,
+            class: OWN,
+            priority: Priority::default(),
+            is_anyway: false,
+            group: None,
+            special: None,
+        }
+    }
+
+    /// Forgets what a builder said that was dropped without its work.
+    pub(super) fn forget_unfinished(&mut self) {
         let at = self.names.len() as u32;
         while self.uses.last().is_some_and(|it| it.by == at) {
             self.uses.pop();
@@ -173,16 +187,6 @@ impl Graph {
             self.after_groups.pop();
         }
         self.foreign_groups.retain(|&it| it != at);
-        NodeBuilder {
-            graph: self,
-            name,
-            is_named,
-            class: OWN,
-            priority: Priority::default(),
-            is_anyway: false,
-            group: None,
-            special: None,
-        }
     }
 
     pub(super) fn class(&mut self, name: TaskName) -> u32 {

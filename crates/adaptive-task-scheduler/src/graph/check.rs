@@ -33,6 +33,7 @@ impl Graph {
     /// graphs; outputs that are taken and used elsewhere, or cannot be there; and a cycle
     /// with its whole path.
     pub fn build(mut self) -> Result<Plan, GraphError> {
+        self.forget_unfinished();
         let mut mistakes = Vec::new();
         self.check_names(&mut mistakes);
         self.check_uses(&mut mistakes);

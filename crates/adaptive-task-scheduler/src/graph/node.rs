@@ -336,7 +336,7 @@ impl NodeBuilder<'_> {
         let items = self.uses(items);
         let f = Arc::new(f);
         self.special();
-        self.declare(kind::WORKER, move |output| {
+        self.declare(kind::WORKER | kind::ITEMS, move |output| {
             Work::Expand(lane, Box::new(Expanding { items, output, f }))
         })
     }
@@ -375,6 +375,7 @@ impl NodeBuilder<'_> {
         let graph = self.graph;
         let at = graph.names.len() as u32;
         let place = graph.places.add::<T>();
+        assert_eq!(place.node(), at, "a place for each node");
         let mut kind = kind;
         if self.is_anyway {
             kind |= kind::ANYWAY;

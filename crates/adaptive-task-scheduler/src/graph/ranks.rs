@@ -22,6 +22,9 @@ pub(super) mod kind {
     pub(in crate::graph) const SHORT: u8 = 1 << 4;
     /// Learned: so long that reading the clock twice is nothing.
     pub(in crate::graph) const LONG: u8 = 1 << 5;
+    /// Its work is a list of items. It is never short: it is offered in parts, and how long
+    /// an empty list took says nothing.
+    pub(in crate::graph) const ITEMS: u8 = 1 << 6;
 }
 
 /// A node is short if it took less than this at best: a handful of them take some
@@ -185,7 +188,8 @@ impl Known {
         if self.is_calm && kind & kind::FUTURE != 0 && self.expected < LONG {
             kind |= kind::WORKER;
         }
-        if self.is_sure && self.at_best < SHORT && self.expected < SHORT_ON_AVERAGE {
+        let is_short = self.at_best < SHORT && self.expected < SHORT_ON_AVERAGE;
+        if self.is_sure && is_short && kind & kind::ITEMS == 0 {
             kind |= kind::SHORT;
         }
         if self.is_sure && self.expected >= LONG {

@@ -61,7 +61,7 @@ impl Retries {
             .backoff
             .saturating_mul(1 << doublings)
             .min(self.at_most);
-        delay.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
+        delay - (delay / 2).mul_f64(jitter.clamp(0.0, 1.0))
     }
 }
 
