@@ -59,14 +59,18 @@ struct DoneState {
     waker: Option<Waker>,
 }
 
+impl Done {
+    /// Who is to be woken for it.
+    fn note(&self, id: TaskId) -> Option<Waker> {
+        let mut state = self.0.lock();
+        state.ended.push_back(id);
+        state.waker.take()
+    }
+}
+
 impl Watching for Done {
     fn ended(&self, id: TaskId, _: Option<&TaskError>) {
-        let waker = {
-            let mut state = self.0.lock();
-            state.ended.push_back(id);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
+        if let Some(waker) = self.note(id) {
             quietly(|| waker.wake());
         }
     }
@@ -110,7 +114,18 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// Takes a task that was spawned elsewhere into the group.
     pub fn insert(&mut self, handle: TaskHandle<T>) -> TaskId {
         let id = handle.id();
-        match slab::record(id).live_links(id.generation()) {
+        if let Some(waker) = self.add(handle) {
+            quietly(|| waker.wake());
+        }
+        id
+    }
+
+    /// As [`insert`](Self::insert), and leaves it to the caller to wake who waits for the
+    /// next task to end: the caller may hold a lock.
+    #[must_use = "it is to be woken"]
+    pub(crate) fn add(&mut self, handle: TaskHandle<T>) -> Option<Waker> {
+        let id = handle.id();
+        let waker = match slab::record(id).live_links(id.generation()) {
             Some(mut links) => {
                 links.rare().watchers.push(Arc::clone(&self.done) as _);
                 drop(links);
@@ -123,11 +138,12 @@ impl<T: Send + 'static> TaskGroup<T> {
                         .waiter
                         .store(node.raw(), Ordering::Relaxed);
                 }
+                None
             }
-            None => self.done.ended(id, None),
-        }
+            None => self.done.note(id),
+        };
         self.tasks.insert(id, handle);
-        id
+        waker
     }
 
     /// How many tasks have not been joined yet.
@@ -228,6 +244,13 @@ impl<T> TaskGroup<T> {
     /// Asks all tasks that are left to end. They can still be joined.
     pub fn cancel_all(&self) {
         self.tasks.values().for_each(TaskHandle::cancel);
+    }
+
+    /// As [`cancel_all`](Self::cancel_all), but for these.
+    pub(crate) fn cancel_others(&self, spared: &[TaskId]) {
+        let others = self.tasks.values();
+        let others = others.filter(|task| !spared.contains(&task.id()));
+        others.for_each(TaskHandle::cancel);
     }
 
     /// Lets all tasks that are left go on unobserved.

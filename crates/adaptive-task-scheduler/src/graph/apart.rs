@@ -50,7 +50,11 @@ impl Owed {
 impl Drop for Owed {
     fn drop(&mut self) {
         if !self.is_paid {
-            self.state.end(self.node, Err(NodeError::Cancelled));
+            let mut desk = self.state.desk.lock();
+            self.state.stop_if_refused(&mut desk);
+            let end = Err(NodeError::Cancelled);
+            self.state.note_end(&mut desk, self.node, end);
+            self.state.leave(desk);
         }
     }
 }
@@ -87,8 +91,13 @@ impl OwedItem {
 impl Drop for OwedItem {
     fn drop(&mut self) {
         if !self.is_paid {
-            let mut desk = self.state.note_item(self.node, Err(NodeError::Cancelled));
-            self.state.stop_at(&mut desk, Stop::All);
+            let end = Err(NodeError::Cancelled);
+            let mut desk = self.state.note_item(self.node, end);
+            self.state.stop_if_refused(&mut desk);
+            if desk.progress.stopped() == Stop::No {
+                // By the scheduler, since nothing of this run was.
+                self.state.stop_at(&mut desk, Stop::All);
+            }
             self.state.leave(desk);
         }
     }
@@ -282,6 +291,7 @@ async fn once(state: &Arc<State>, node: u32, limit: Option<Duration>) -> Result<
         return within(limit, begun(state, node)).await;
     };
     let claim = Arc::new(Claim::default());
+    let _given_up = GiveUp(&claim);
     let (of_call, calls) = (Arc::clone(&claim), Arc::clone(state));
     let task = state.describe(node, state.scheduler.task());
     let task = match lane {
@@ -301,6 +311,16 @@ async fn once(state: &Arc<State>, node: u32, limit: Option<Duration>) -> Result<
             call.await.unwrap_or(Err(NodeError::Cancelled))
         }
         end => end,
+    }
+}
+
+/// An attempt that is dropped, since its task was cancelled, does not count any more, though
+/// its closure may go on.
+struct GiveUp<'a>(&'a Claim);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.0.is_first();
     }
 }
 

@@ -133,12 +133,16 @@ impl Progress {
         });
     }
 
-    /// A node that has begun is given back, as if it had not.
-    pub(super) fn put_back(&mut self, shape: &Shape, ranks: &Ranks, node: u32) {
-        self.counts.begun -= 1;
+    /// A node that was taken and not run ends as if it had not begun, if it may not begin any
+    /// more. False if it may.
+    pub(super) fn put_back(&mut self, shape: &Shape, ranks: &Ranks, node: u32) -> bool {
         match self.fate(ranks, node) {
-            Stand::Ready => self.release(ranks, node),
-            fate => self.ended(shape, ranks, node, fate),
+            Stand::Ready => false,
+            fate => {
+                self.counts.begun -= 1;
+                self.ended(shape, ranks, node, fate);
+                true
+            }
         }
     }
 

@@ -179,12 +179,15 @@ impl Report {
     pub(super) fn new(state: &Arc<State>) -> Self {
         let declared = 0..state.plan.declared as u32;
         let is_all_well = {
-            let counts = state.desk.lock().progress.counts();
-            counts.failed + counts.not_run + counts.cancelled == 0
+            let desk = state.desk.lock();
+            let counts = desk.progress.counts();
+            desk.progress.is_finished() && counts.failed + counts.not_run + counts.cancelled == 0
         };
         let failure = |node: u32| match state.end_of(node) {
             Some(Err(error)) => Some((state.plan.name(node), error)),
-            _ => None,
+            Some(Ok(())) => None,
+            // It awaited its own run, and was told of that circle.
+            None => Some((state.plan.name(node), NodeError::Cancelled)),
         };
         let failures = match is_all_well {
             true => Vec::new(),

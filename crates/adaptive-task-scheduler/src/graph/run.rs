@@ -177,7 +177,8 @@ impl Run {
 
     /// Begins no more nodes, not even those that are
     /// [run anyway](super::NodeBuilder::run_anyway), and cancels those that are suspended.
-    /// Closures that are running end first; awaiting the run waits for that.
+    /// Closures that are running end first; awaiting the run waits for that. Those of nodes
+    /// with a time-out or retries are given up instead, as at a time-out.
     pub fn cancel(&self) {
         self.0.stop(Stop::All);
         self.0.cancel_tasks();

@@ -17,9 +17,9 @@
 //!    the group is left, all nodes have ended; who awaits the run is woken by that, and
 //!    nobody else uses the values any more but who keeps a [`Shared`](super::Shared).
 //!
-//! No code of users runs while the desk is locked. A worker or task that is dropped without
-//! having run (the scheduler is ending) stops the run, so that nothing is started from its
-//! destructor.
+//! No code of users runs while the desk is locked; what they may have written a destructor
+//! for is left in `spent` and dropped after that. A worker or task that the scheduler does
+//! not take stops the run, so that nothing is started from its destructor.
 
 use super::{
     arena::{Arena, Place},
@@ -37,9 +37,12 @@ use crate::{
     primitives::{Mutex, MutexGuard},
     priority::Priority,
     put_off::PutOff,
+    quietly::quietly,
     scheduler::Scheduler,
+    task::id::TaskId,
 };
 use std::{
+    cell::Cell,
     collections::HashMap,
     fmt, mem,
     sync::{
@@ -63,10 +66,16 @@ pub struct State {
     /// A node may lack an input without anybody having failed.
     has_skipped: AtomicBool,
     pub(super) group: Mutex<TaskGroup<()>>,
+    /// Tasks of the group whose nodes are run anyway; used under its lock.
+    spared: Mutex<Vec<TaskId>>,
+}
+
+thread_local! {
+    /// This thread is handing a task to a scheduler.
+    static IS_SPAWNING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What changes, under one lock.
-#[derive(Debug)]
 pub(super) struct Desk {
     pub(super) progress: Progress,
     pub(super) errors: HashMap<u32, NodeError>,
@@ -76,8 +85,11 @@ pub(super) struct Desk {
     /// Workers that run nodes that are not short.
     pub(super) at_length: usize,
     pub(super) took: Option<Duration>,
-    /// All tasks of the run are to be cancelled once the desk is unlocked.
+    /// All tasks of the run but those of nodes that are run anyway are to be cancelled once
+    /// the desk is unlocked.
     is_to_cancel: bool,
+    /// Values of other people, to be dropped once the desk is unlocked.
+    pub(super) spent: Vec<Box<dyn Send>>,
 }
 
 /// A node whose items are being worked on.
@@ -101,6 +113,12 @@ impl fmt::Debug for Expansion {
     }
 }
 
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State").finish_non_exhaustive()
@@ -108,13 +126,14 @@ impl fmt::Debug for State {
 }
 
 /// What is to be done once the desk is unlocked.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Due {
     /// Nodes that are tasks of their own.
     apart: Vec<u32>,
     /// The best ready node of each worker to be hired.
     hire: Vec<u32>,
     is_to_cancel: bool,
+    spent: Vec<Box<dyn Send>>,
 }
 
 impl State {
@@ -134,10 +153,12 @@ impl State {
                 at_length: 0,
                 took: None,
                 is_to_cancel: false,
+                spent: Vec::new(),
             }),
             is_stopped: AtomicBool::new(false),
             has_skipped: AtomicBool::new(false),
             group: Mutex::new(scheduler.group()),
+            spared: Mutex::default(),
             plan,
         }
     }
@@ -205,9 +226,13 @@ impl State {
         desk.progress
             .end(&self.plan.shape, &self.way.ranks, node, end);
         match end {
-            End::Failed if self.on_failure != OnFailure::KeepGoing => {
+            // What begins after the first failure is run anyway.
+            End::Failed
+                if self.on_failure != OnFailure::KeepGoing
+                    && desk.progress.stopped() == Stop::No =>
+            {
                 self.stop_at(desk, Stop::ButAnyway);
-                desk.is_to_cancel |= self.on_failure == OnFailure::Stop;
+                desk.is_to_cancel = self.on_failure == OnFailure::Stop;
             }
             // By the scheduler, since nothing of this run was.
             End::Cancelled if desk.progress.stopped() == Stop::No => {
@@ -237,10 +262,25 @@ impl State {
         }
     }
 
+    /// A task was dropped before it ran. If the scheduler did not take it, it takes no other
+    /// either: nothing is started from the destructor, so chains of such nodes need no stack.
+    pub(super) fn stop_if_refused(&self, desk: &mut Desk) {
+        if IS_SPAWNING.try_with(Cell::get).unwrap_or(true) {
+            self.stop_at(desk, Stop::All);
+        }
+    }
+
     /// Cancels the tasks that work for this run.
     pub(super) fn cancel_tasks(&self) {
         let _put_off = PutOff::begin();
         self.group.lock().cancel_all();
+    }
+
+    /// Cancels the tasks that work for this run, but for those of nodes that are run anyway.
+    fn cancel_others(&self) {
+        let _put_off = PutOff::begin();
+        let group = self.group.lock();
+        group.cancel_others(&self.spared.lock());
     }
 
     /// Begins no more items of a node, which ends with this error after those that have.
@@ -251,10 +291,14 @@ impl State {
         let items = expansion.items.len();
         expansion.left -= items - expansion.next;
         expansion.next = items;
-        expansion.error.get_or_insert(error);
+        match expansion.error {
+            None => expansion.error = Some(error),
+            Some(_) => desk.spent.push(Box::new(error)),
+        }
         let is_over = expansion.left == 0;
         desk.progress.withdraw(&self.way.ranks, node);
-        if is_over && let Some(Expansion { error, .. }) = desk.expanded.remove(&node) {
+        if is_over && let Some(Expansion { error, items, .. }) = desk.expanded.remove(&node) {
+            desk.spent.push(Box::new(items));
             self.note_end(desk, node, Err(error.unwrap_or(NodeError::Cancelled)));
         }
     }
@@ -269,6 +313,7 @@ impl State {
     fn due(&self, desk: &mut Desk) -> Due {
         let mut due = Due {
             is_to_cancel: mem::take(&mut desk.is_to_cancel),
+            spent: mem::take(&mut desk.spent),
             apart: match desk.progress.has_apart() {
                 true => desk.progress.take_apart(),
                 false => Vec::new(),
@@ -313,8 +358,10 @@ impl State {
 
     fn settle(self: &Arc<Self>, due: Due) {
         if due.is_to_cancel {
-            // Before those that are run anyway are started.
-            self.cancel_tasks();
+            self.cancel_others();
+        }
+        for value in due.spent {
+            quietly(|| drop(value));
         }
         for node in due.apart {
             self.start_apart(node);
@@ -337,10 +384,22 @@ impl State {
     ) {
         // Not under the group's lock: a task that the scheduler does not take is dropped
         // here and now, and ends its node.
-        let handle = spawn(describe(self.scheduler.task()));
+        let task = describe(self.scheduler.task());
+        let before = IS_SPAWNING.replace(true);
+        let handle = spawn(task);
+        IS_SPAWNING.set(before);
         let id = handle.id();
+        let is_anyway = node.is_some_and(|node| self.is(node, kind::ANYWAY));
         let _put_off = PutOff::begin();
-        self.group.lock().insert(handle);
+        let mut group = self.group.lock();
+        if is_anyway {
+            self.spared.lock().push(id);
+        }
+        let waker = group.add(handle);
+        drop(group);
+        if let Some(waker) = waker {
+            quietly(|| waker.wake());
+        }
         // It may have been stopped since the node was released.
         if self.is_to_cancel(node) {
             handle::cancel(id);
@@ -364,7 +423,11 @@ impl State {
             .priority(self.effective(node));
         let special = self.plan.special.get(&node);
         match special.and_then(|special| special.deadline) {
-            Some(deadline) => task.deadline(self.begun + deadline),
+            // One that is too far away for the clock is none.
+            Some(deadline) => match self.begun.checked_add(deadline) {
+                Some(at) => task.deadline(at),
+                None => task,
+            },
             None => task,
         }
     }
@@ -373,6 +436,8 @@ impl State {
 impl Drop for State {
     fn drop(&mut self) {
         self.arena.clear(&self.plan.places);
+        let errors = mem::take(&mut self.desk.get_mut().errors);
+        quietly(|| drop(errors));
         self.plan.keep(&mut self.arena, self.desk.get_mut());
     }
 }

@@ -60,7 +60,9 @@ enum Job {
 /// How the work of a node ended, or that it has not.
 enum Ran {
     Ended(Result<End, NodeError>),
-    /// A future that is suspended, or items that are offered to all workers.
+    /// A future that was known not to suspend, and has.
+    Suspended(Attempt),
+    /// Items that are offered to all workers.
     GoesOn,
 }
 
@@ -119,10 +121,7 @@ impl State {
             None => self.desk.lock(),
             Some((node, end)) => self.note_item(node, end),
         };
-        let (shape, ranks) = (&self.plan.shape, &self.way.ranks);
-        for (node, is_followed) in hand.done.drain(..) {
-            desk.progress.done(shape, ranks, node, is_followed);
-        }
+        self.note_done(&mut desk, hand);
         if !hand.ended.is_empty() {
             for (node, end) in hand.ended.drain(..) {
                 self.note_end(&mut desk, node, end);
@@ -136,10 +135,18 @@ impl State {
         if is_idle {
             desk.workers -= 1;
         }
-        if is_idle || desk.progress.has_apart() || self.wanted(&desk) > 0 {
+        let is_due = desk.progress.has_apart() || !desk.spent.is_empty();
+        if is_idle || is_due || self.wanted(&desk) > 0 {
             self.leave(desk);
         }
         !is_idle
+    }
+
+    fn note_done(&self, desk: &mut Desk, hand: &mut Hand) {
+        let (shape, ranks) = (&self.plan.shape, &self.way.ranks);
+        for (node, is_followed) in hand.done.drain(..) {
+            desk.progress.done(shape, ranks, node, is_followed);
+        }
     }
 
     fn take_up(&self, desk: &mut Desk, hand: &mut Hand) {
@@ -176,9 +183,10 @@ impl State {
         let tick = self.scheduler.core().tick();
         let mut todo = std::mem::take(&mut hand.todo);
         for &node in &todo {
-            if self.is_stopped.load(Relaxed) {
-                self.put_back(node);
-            } else if is_measured {
+            if self.is_stopped.load(Relaxed) && self.puts_back(node) {
+                continue;
+            }
+            if is_measured {
                 is_measured = self.way.is_young;
                 self.run(node, hand);
             } else {
@@ -199,6 +207,13 @@ impl State {
             match self.run_work(node) {
                 Ran::Ended(Ok(End::Done)) => {}
                 Ran::Ended(end) => return hand.ended.push((node, end)),
+                Ran::Suspended(attempt) => {
+                    // The desk has to know that it has begun before it can end.
+                    let mut desk = self.desk.lock();
+                    self.note_done(&mut desk, hand);
+                    self.leave(desk);
+                    return self.go_on_apart(node, attempt);
+                }
                 Ran::GoesOn => return,
             }
             let follower = self.follower(node).filter(|_| hand.done.len() < DONE);
@@ -225,8 +240,10 @@ impl State {
     /// Runs a node that may take its time.
     fn run(self: &Arc<Self>, node: u32, hand: &mut Hand) {
         let begun = Instant::now();
-        let Ran::Ended(end) = self.run_work(node) else {
-            return;
+        let end = match self.run_work(node) {
+            Ran::Ended(end) => end,
+            Ran::Suspended(attempt) => return self.go_on_apart(node, attempt),
+            Ran::GoesOn => return,
         };
         if end.is_ok() {
             hand.samples.push(Sample {
@@ -246,7 +263,7 @@ impl State {
         }
         match &self.plan.works[node as usize] {
             Work::Call(_, work) => Ran::Ended(called(|| work(self, None))),
-            Work::Begin(work) => self.begin_calm(node, || work(self)),
+            Work::Begin(work) => begin_calm(|| work(self)),
             Work::Expand(lane, work) => {
                 let expanded = catch_unwind(AssertUnwindSafe(|| work.expand(self)));
                 match expanded {
@@ -270,26 +287,6 @@ impl State {
             Ok(true) => None,
             Ok(false) => Some(Ok(End::Skipped)),
             Err(payload) => Some(Err(panicked(payload))),
-        }
-    }
-
-    /// Polls a future that is known not to suspend where it is. If it does, it goes on as
-    /// a task of its own, which polls it at once: so no waker is needed here.
-    fn begin_calm(self: &Arc<Self>, node: u32, begin: impl FnOnce() -> Attempt) -> Ran {
-        let attempt = catch_unwind(AssertUnwindSafe(begin));
-        let mut attempt = match attempt {
-            Ok(attempt) => attempt,
-            Err(payload) => return Ran::Ended(Err(panicked(payload))),
-        };
-        let mut cx = Context::from_waker(Waker::noop());
-        let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut cx)));
-        match polled {
-            Ok(Poll::Ready(end)) => Ran::Ended(outcome(Ok(end))),
-            Ok(Poll::Pending) => {
-                self.go_on_apart(node, attempt);
-                Ran::GoesOn
-            }
-            Err(payload) => Ran::Ended(Err(panicked(payload))),
         }
     }
 
@@ -368,11 +365,15 @@ impl State {
         }
         let expansion = desk.expanded.remove(&node).expect("it has just been there");
         let end = match expansion.error {
-            Some(error) => Err(error),
+            Some(error) => {
+                desk.spent.push(Box::new(expansion.items));
+                Err(error)
+            }
             None => {
                 drop(desk);
                 // Moves the values, and drops none.
                 expansion.items.finish();
+                drop(expansion.items);
                 desk = self.desk.lock();
                 Ok(End::Done)
             }
@@ -393,12 +394,14 @@ impl State {
         goes_on
     }
 
-    /// A short node that was taken is not run.
-    fn put_back(self: &Arc<Self>, node: u32) {
+    /// A short node that was taken is not run. False if it may run, though less may than
+    /// before.
+    fn puts_back(self: &Arc<Self>, node: u32) -> bool {
         let mut desk = self.desk.lock();
-        desk.progress
-            .put_back(&self.plan.shape, &self.way.ranks, node);
+        let (shape, ranks) = (&self.plan.shape, &self.way.ranks);
+        let is_put_back = desk.progress.put_back(shape, ranks, node);
         self.leave(desk);
+        is_put_back
     }
 
     fn tell(&self, hand: &mut Hand) {
@@ -409,7 +412,8 @@ impl State {
     }
 }
 
-/// A worker that may be dropped by the scheduler before it works: then the run is stopped.
+/// A worker that may be dropped before it works. If it was cancelled, since a node has
+/// failed, another one is hired in its place, if it is still wanted.
 struct Hired(Option<Arc<State>>);
 
 impl Hired {
@@ -425,9 +429,26 @@ impl Drop for Hired {
         if let Some(state) = self.0.take() {
             let mut desk = state.desk.lock();
             desk.workers -= 1;
-            state.stop_at(&mut desk, Stop::All);
+            state.stop_if_refused(&mut desk);
             state.leave(desk);
         }
+    }
+}
+
+/// Polls a future that is known not to suspend where it is. If it does, it goes on as a task
+/// of its own, which polls it at once: so no waker is needed here.
+fn begin_calm(begin: impl FnOnce() -> Attempt) -> Ran {
+    let attempt = catch_unwind(AssertUnwindSafe(begin));
+    let mut attempt = match attempt {
+        Ok(attempt) => attempt,
+        Err(payload) => return Ran::Ended(Err(panicked(payload))),
+    };
+    let mut cx = Context::from_waker(Waker::noop());
+    let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut cx)));
+    match polled {
+        Ok(Poll::Ready(end)) => Ran::Ended(outcome(Ok(end))),
+        Ok(Poll::Pending) => Ran::Suspended(attempt),
+        Err(payload) => Ran::Ended(Err(panicked(payload))),
     }
 }
 
