@@ -543,3 +543,40 @@ fn a_graph_is_a_node_of_another_and_can_be_made_when_it_is_run() {
     assert_eq!(failures(&report), expected);
     assert_eq!(report.get(&made), Some(&21));
 }
+
+#[test]
+fn a_worker_that_queues_holds_up_nothing_more_important() {
+    let scheduler = scheduler();
+    let ran = Arc::new(Mutex::new(Vec::new()));
+    let note = |name: &'static str| {
+        let ran = Arc::clone(&ran);
+        move || ran.lock().unwrap().push(name)
+    };
+    // One CPU thread, which is held; behind it an ordinary task, and the worker of a run
+    // that has only something unimportant to do yet.
+    let cpu = Gate::closed("the CPU thread");
+    let door = cpu.door();
+    let holder = scheduler.task().priority(Priority::Monitoring);
+    holder.spawn_fn(move || door.pass()).detach();
+    cpu.wait_for_arrivals(1);
+    let middling = scheduler.task().spawn_fn(note("middling"));
+    let source = Gate::closed("source");
+    let door = source.door();
+    let mut graph = Graph::new();
+    let (first, last) = (note("free"), note("important"));
+    graph
+        .node("free")
+        .priority(Priority::Free)
+        .cpu((), move |()| first());
+    let made = graph.node("made").blocking((), move |()| door.pass());
+    let important = graph.node("important").priority(Priority::Production);
+    important.after(&made).cpu((), move |()| last());
+    let run = graph.build().unwrap().run(&scheduler);
+    source.wait_for_arrivals(1);
+    source.open();
+    until("the important node is ready", || run.progress().done == 1);
+    cpu.open();
+    assert!(wait_for("run", run).is_ok());
+    wait_for("middling", middling).unwrap();
+    assert_eq!(*ran.lock().unwrap(), ["important", "middling", "free"]);
+}

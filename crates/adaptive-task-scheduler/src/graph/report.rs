@@ -215,6 +215,9 @@ impl Report {
 
     pub(super) fn take_place<T>(&mut self, place: Place<T>) -> Option<T> {
         let state = Arc::get_mut(&mut self.state)?;
+        if state.desk.get_mut().progress.stand(place.node()) != Stand::Done {
+            return None;
+        }
         state.arena.take_mut(&state.plan.places, place)
     }
 
@@ -257,7 +260,12 @@ impl Report {
 
 impl State {
     pub(super) fn output<T: Send + Sync + 'static>(&self, output: &Output<T>) -> Option<&T> {
-        match output.graph == self.plan.graph {
+        let is_done = || {
+            // A closure that was given up may have put its value all the same.
+            let stand = self.desk.lock().progress.stand(output.place.node());
+            stand == Stand::Done
+        };
+        match output.graph == self.plan.graph && is_done() {
             true => self.get(output.place),
             false => None,
         }

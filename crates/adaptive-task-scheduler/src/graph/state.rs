@@ -35,7 +35,7 @@ use crate::{
     group::TaskGroup,
     handle,
     primitives::{Mutex, MutexGuard},
-    priority::Priority,
+    priority::{LEVELS, Priority},
     put_off::PutOff,
     quietly::quietly,
     scheduler::Scheduler,
@@ -82,6 +82,8 @@ pub(super) struct Desk {
     /// Nodes whose items are being worked on.
     pub(super) expanded: HashMap<u32, Expansion>,
     pub(super) workers: usize,
+    /// Of these, by level, those whose tasks have not begun yet.
+    pub(super) queued: [usize; LEVELS],
     /// Workers that run nodes that are not short.
     pub(super) at_length: usize,
     pub(super) took: Option<Duration>,
@@ -90,6 +92,16 @@ pub(super) struct Desk {
     is_to_cancel: bool,
     /// Values of other people, to be dropped once the desk is unlocked.
     pub(super) spent: Vec<Box<dyn Send>>,
+}
+
+impl Desk {
+    /// Whether all workers are queued, each below this priority: then one that is not is
+    /// needed, or what is ready would wait for what is less important.
+    fn is_queued_below(&self, priority: Priority) -> bool {
+        let level = usize::from(priority.level());
+        let queued: usize = self.queued[..level].iter().sum();
+        self.workers > 0 && queued == self.workers
+    }
 }
 
 /// A node whose items are being worked on.
@@ -150,6 +162,7 @@ impl State {
                 errors: HashMap::new(),
                 expanded: HashMap::new(),
                 workers: 0,
+                queued: [0; LEVELS],
                 at_length: 0,
                 took: None,
                 is_to_cancel: false,
@@ -325,6 +338,7 @@ impl State {
             && let Some(first) = desk.progress.first(&self.way.ranks)
         {
             desk.workers += wanted;
+            desk.queued[usize::from(self.effective(first).level())] += wanted;
             due.hire = vec![first; wanted];
         }
         if desk.progress.is_finished() && desk.took.is_none() {
@@ -342,12 +356,14 @@ impl State {
         let ready = desk.progress.ready();
         let threads = self.scheduler.core().cpu.threads();
         let free = threads.saturating_sub(desk.workers);
-        if ready == 0 || free == 0 {
+        let Some(first) = desk.progress.first(&self.way.ranks) else {
             return 0;
+        };
+        if desk.is_queued_below(self.effective(first)) {
+            return 1;
         }
         let is_served = desk.workers > desk.at_length;
-        let first = desk.progress.first(&self.way.ranks);
-        if is_served && first.is_some_and(|first| self.is(first, kind::SHORT)) {
+        if is_served && self.is(first, kind::SHORT) {
             return match self.way.is_alone {
                 true => 0,
                 false => self.way.ranks.wanted_for_short(ready).min(free),

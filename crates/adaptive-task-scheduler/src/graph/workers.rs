@@ -24,6 +24,7 @@ use crate::{
     checkpoint,
     lane::Lane,
     primitives::MutexGuard,
+    priority::Priority,
     quietly::quietly,
     task::job::{BoxError, Payload},
 };
@@ -80,6 +81,8 @@ struct Hand {
     item: Option<(u32, Result<End, NodeError>)>,
     /// It is counted as running a node that is not short.
     is_at_length: bool,
+    /// Of its task, and so of the nodes that it runs.
+    priority: Priority,
     handfuls: u32,
     samples: Vec<Sample>,
 }
@@ -87,8 +90,8 @@ struct Hand {
 impl State {
     /// One more worker, which is counted already.
     pub(super) fn hire(self: &Arc<Self>, first: u32) {
-        let hired = Hired(Some(Arc::clone(self)));
         let priority = self.effective(first);
+        let hired = Hired(Some(Arc::clone(self)), priority);
         self.spawn(
             None,
             |task| task.name("graph worker").priority(priority).cpu(),
@@ -96,8 +99,12 @@ impl State {
         );
     }
 
-    fn work(self: &Arc<Self>) {
-        let mut hand = Hand::default();
+    fn work(self: &Arc<Self>, priority: Priority) {
+        let mut hand = Hand {
+            priority,
+            ..Hand::default()
+        };
+        self.desk.lock().queued[usize::from(priority.level())] -= 1;
         while self.visit(&mut hand) {
             match hand.job.take() {
                 Some(Job::Node(node)) => self.run(node, &mut hand),
@@ -153,6 +160,10 @@ impl State {
         let Some(first) = desk.progress.first(&self.way.ranks) else {
             return;
         };
+        if self.effective(first) != hand.priority {
+            // It is for a worker of its priority, which is hired in place of this one.
+            return;
+        }
         if !self.is(first, kind::SHORT) {
             desk.at_length += 1;
             hand.is_at_length = true;
@@ -414,12 +425,12 @@ impl State {
 
 /// A worker that may be dropped before it works. If it was cancelled, since a node has
 /// failed, another one is hired in its place, if it is still wanted.
-struct Hired(Option<Arc<State>>);
+struct Hired(Option<Arc<State>>, Priority);
 
 impl Hired {
     fn work(mut self) {
         if let Some(state) = self.0.take() {
-            state.work();
+            state.work(self.1);
         }
     }
 }
@@ -429,6 +440,7 @@ impl Drop for Hired {
         if let Some(state) = self.0.take() {
             let mut desk = state.desk.lock();
             desk.workers -= 1;
+            desk.queued[usize::from(self.1.level())] -= 1;
             state.stop_if_refused(&mut desk);
             state.leave(desk);
         }
