@@ -45,6 +45,7 @@ impl Terminal {
             .env("XDG_CACHE_HOME", place.directory())
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
+            .env_remove("CI")
             .env_remove("NO_COLOR")
             .env_remove("CLICOLOR_FORCE")
             .envs(environment.iter().copied());
